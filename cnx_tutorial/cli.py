@@ -1,0 +1,169 @@
+"""`cnx`: Ultralytics' `yolo` command that knows ConvNeXt, and a few commands of its own.
+
+    cnx train [model=yolov8n-convnext.yaml] [data=smears.yaml] [any Ultralytics key=value]
+    cnx val | predict | export | ...           as `yolo`, key=value
+    cnx compare [key=value]                    the same work with ConvNeXt and with stock YOLOv8, side by side
+    cnx data bccd [--from DIR_OR_ZIP] [--out DIR] [--overwrite]
+    cnx data smears [--out DIR] [--seed N] [--overwrite]
+    cnx data audit PATH                        what in a data set would hurt training
+    cnx doctor                                 what is installed, which device, what to fix
+    cnx lab                                    JupyterLab on the notebooks
+
+Bare `cnx train` is the main job of the tutorial: a ConvNeXt-YOLOv8 on the drawn blood smears that come with it.
+"""
+
+import argparse
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+MODEL, DATA = "yolov8n-convnext.yaml", "smears.yaml"
+# For sets of a few hundred small images. Ultralytics' defaults are for COCO: batches are gathered up to 64 images before a step (nbs), and an
+# optimizer named by hand starts its biases at a rate of 0.1. Where you name a value, yours counts.
+RECIPE = {"imgsz": 320, "epochs": 40, "batch": 16, "nbs": 16, "optimizer": "AdamW", "lr0": 0.003, "warmup_bias_lr": 0.0}
+
+
+def with_recipe(words: list[str]) -> list[str]:
+    """The words of a `train` command, before them what the recipe adds where the user said nothing."""
+    given = {word.partition("=")[0].lstrip("-").strip() for word in words}
+    if given & {"resume", "cfg"}:
+        return words
+    data = next((word.partition("=")[2] for word in words if word.startswith("data=")), DATA)
+    added = {"model": MODEL, "data": DATA, "project": str(Path.cwd() / "runs"), "name": Path(data).stem}
+    if "optimizer" in given:
+        added |= {key: RECIPE[key] for key in ("imgsz", "epochs", "batch", "nbs")}
+    else:
+        added |= RECIPE
+    return [f"{key}={value}" for key, value in added.items() if key not in given] + words
+
+
+@contextmanager
+def ultralytics_command(yolo: type, words: list[str]):
+    """Ultralytics' own command line for this block, with our model class in the place of its own."""
+    import ultralytics
+    from ultralytics import cfg
+
+    with patch.object(ultralytics, "YOLO", yolo, create=True), patch.object(cfg, "ARGV", ["yolo", *words]):
+        yield cfg.entrypoint
+
+
+def run_ultralytics(words: list[str]) -> list:
+    """Run `yolo WORDS` with our layers; returns the models that it trained."""
+    from cnx_tutorial.data.audit import audit
+    from cnx_tutorial.yolo.model import YOLO, find_data
+
+    trained = []
+
+    class CommandYOLO(YOLO):
+        def train(self, **kwargs):
+            data = find_data(kwargs.get("data"))
+            if self.task == "detect" and isinstance(data, str):
+                check = audit(data)
+                print(check)
+                check.raise_if_errors()
+            results = super().train(**kwargs)
+            trained.append(self)
+            return results
+
+    with ultralytics_command(CommandYOLO, words) as entrypoint:
+        entrypoint()
+    return trained
+
+
+def val_images(trainer, count: int = 4) -> list[Path]:
+    """A few val images, evenly spread over the set."""
+    files = trainer.validator.dataloader.dataset.im_files
+    return [Path(files[i * len(files) // count]) for i in range(min(count, len(files)))]
+
+
+def train(words: list[str]) -> None:
+    from cnx_tutorial.yolo import report
+
+    for yolo in run_ultralytics(["train", *with_recipe(words)]):
+        if yolo.task != "detect" or not hasattr(yolo.metrics, "box"):
+            continue
+        trainer = yolo.trainer
+        file = report.picture(yolo, val_images(trainer), trainer.save_dir / "truth_and_predictions.png", trainer.args.imgsz)
+        print(f"\n{report.table([report.summary(yolo)])}")
+        print(f"weights  {trainer.best}\npicture  {file}")
+
+
+def compare(words: list[str]) -> None:
+    """Train ours and stock YOLOv8 of the same letter with the same settings and print both columns."""
+    from cnx_tutorial.yolo import report
+
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    ours = given.get("model", MODEL)
+    stock = f"{Path(ours).stem.split('-')[0]}.yaml"
+    rest = [word for word in words if not word.startswith("model=")]
+    runs = [run_ultralytics(["train", *with_recipe([f"model={model}", f"name={Path(model).stem}", *rest])])[0] for model in (ours, stock)]
+    print(f"\n{report.table([report.summary(yolo) for yolo in runs])}")
+    print("One run each: a difference smaller than that between two seeds says nothing.")
+
+
+def data(words: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="cnx data", description="Make, fetch or check a data set.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    bccd = commands.add_parser("bccd", help="the real blood-cell images, 364, MIT licence")
+    bccd.add_argument("--from", dest="source", type=Path, help="folder or zip of the BCCD_Dataset repository, instead of the download")
+    smears = commands.add_parser("smears", help="the drawn blood smears")
+    smears.add_argument("--seed", type=int, default=0)
+    for command in (bccd, smears):
+        command.add_argument("--out", type=Path, help="folder to write; default: datasets/ of the tutorial")
+        command.add_argument("--overwrite", action="store_true", help="replace what is there")
+    check = commands.add_parser("audit", help="report what would hurt training")
+    check.add_argument("path", type=Path, help="data YAML")
+    args = parser.parse_args(words)
+    if args.command == "bccd":
+        from cnx_tutorial.data.bccd import prepare
+
+        print(prepare(args.out, args.source, overwrite=args.overwrite))
+    elif args.command == "smears":
+        from cnx_tutorial.data.smears import draw
+
+        print(draw(args.out or DATASETS / "smears", seed=args.seed, overwrite=args.overwrite))
+    else:
+        from cnx_tutorial.data.audit import audit
+
+        report = audit(args.path)
+        print(report)
+        report.raise_if_errors()
+
+
+def lab(words: list[str]) -> int:
+    notebooks = Path(__file__).parents[1] / "notebooks"
+    folder = [str(notebooks)] if notebooks.is_dir() and not words else []
+    return subprocess.run([sys.executable, "-m", "jupyterlab", *folder, *words]).returncode
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; returns the exit status. A mistake in what was given is one message and status 1, without a traceback."""
+    words = sys.argv[1:] if words is None else words
+    command, rest = (words[0], words[1:]) if words else ("help", [])
+    try:
+        if command in {"help", "-h", "--help"}:
+            print(__doc__)
+        elif command == "doctor":
+            from cnx_tutorial.doctor import examine
+
+            return examine()
+        elif command in OWN:
+            return OWN[command](rest) or 0
+        else:
+            run_ultralytics(words)
+    except KeyboardInterrupt:
+        print("\ncnx: interrupted. A training goes on from its last finished epoch with: cnx train resume=True model=RUN/weights/last.pt", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, TypeError, SyntaxError, KeyError, RuntimeError) as error:
+        print(f"cnx: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+DATASETS = Path(__file__).parents[1] / "datasets"
+OWN = {"train": train, "compare": compare, "data": data, "lab": lab}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Blood-cell data sets: smears are drawn here, BCCD is real."""

@@ -1,0 +1,1 @@
+LoadReport = fold_input_normalisation = load_weights = None

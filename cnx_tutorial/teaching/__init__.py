@@ -1,0 +1,1 @@
+"""What the notebooks lean on: exercise checkers (`check`), their pictures (`figures`) and the recorder (`record`)."""

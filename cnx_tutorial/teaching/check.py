@@ -1,0 +1,24 @@
+"""Every exercise checker, by the name that the notebooks use: `from cnx_tutorial.teaching import check`.
+
+A checker prints what holds, or the first thing that does not with the likely mistake, or "not attempted yet". In a
+notebook it never raises. With `strict=True`, and inside nbgrader's autograder, it raises `CheckFailed`, and prints
+nothing when all is well.
+"""
+
+from cnx_tutorial.teaching.checks.layernorm import (
+    axes_that_share,
+    layer_norm_channels_first,
+    layernorm,
+    normalize,
+    parameter_groups,
+)
+from cnx_tutorial.teaching.checks.runner import CheckFailed
+
+__all__ = [
+    "CheckFailed",
+    "axes_that_share",
+    "layer_norm_channels_first",
+    "layernorm",
+    "normalize",
+    "parameter_groups",
+]

@@ -1,0 +1,99 @@
+"""`YOLO`: ultralytics.YOLO that knows our layers, YAMLs, data sets and trainer."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+import ultralytics
+from torch import nn
+
+from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
+from cnx_tutorial.yolo.quiet import all_cores
+from cnx_tutorial.yolo.trainer import ConvNeXtTrainer
+
+DATASETS = Path(__file__).parents[2] / "datasets"
+
+
+def find_data(data: Any) -> Any:
+    """Where a data YAML is: as given if that is a file, else the file of that name in this project's `datasets/`."""
+    ours = DATASETS / str(data)
+    return str(ours) if isinstance(data, str | Path) and not Path(data).exists() and ours.is_file() else data
+
+
+def fingerprint(model: nn.Module) -> str:
+    """A hash of every parameter and buffer, names included."""
+    digest = hashlib.blake2b()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+class YOLO(ultralytics.YOLO):
+    """ultralytics.YOLO for YAMLs with ConvNeXt rows; every Ultralytics argument works, and stock models do what they did.
+
+    What differs: `data="smears.yaml"` is found from any folder; weights that were put into the model before `train()` are trained on, not
+    thrown away; detection trains with `ConvNeXtTrainer`; on a CPU all cores work; the process's threads, print options and environment
+    variables are as before afterwards.
+
+    Raises:
+        ValueError: a row of the YAML is wrong; the message names the row and the mend.
+    """
+
+    def __init__(self, model: str | Path = "yolov8n-convnext.yaml", task: str | None = None, verbose: bool = False):
+        with all_cores():
+            super().__init__(model, task, verbose)
+        self.as_built = None if self.ckpt or not isinstance(self.model, nn.Module) else fingerprint(self.model)
+
+    @property
+    def task_map(self) -> dict[str, dict[str, Any]]:
+        tasks = super().task_map
+        return {**tasks, "detect": {**tasks["detect"], "trainer": ConvNeXtTrainer}}
+
+    def train(self, trainer: type | None = None, **kwargs: Any):
+        if "data" in kwargs:
+            kwargs["data"] = find_data(kwargs["data"])
+        # Stock train() builds a YAML model anew. That is right for an untouched one (`seed` decides its weights), but loses loaded weights.
+        if not self.ckpt and self.as_built and fingerprint(self.model) != self.as_built:
+            self.ckpt = {"model": self.model}
+        with all_cores():
+            return super().train(trainer, **kwargs)
+
+    def val(self, validator: type | None = None, **kwargs: Any):
+        if "data" in kwargs:
+            kwargs["data"] = find_data(kwargs["data"])
+        with all_cores():
+            return super().val(validator, **kwargs)
+
+    def predict(self, source: Any = None, stream: bool = False, **kwargs: Any):
+        if stream:
+            return self._predict_stream(source, **kwargs)
+        with all_cores():
+            return super().predict(source, **kwargs)
+
+    def _predict_stream(self, source: Any, **kwargs: Any):
+        with all_cores():  # until the last result is taken
+            yield from super().predict(source, stream=True, **kwargs)
+
+    def export(self, **kwargs: Any) -> str:
+        with all_cores():
+            return super().export(**kwargs)
+
+    def load_backbone(self, source: str | Path | dict[str, torch.Tensor]) -> LoadReport:
+        """Put published ConvNeXt weights into the backbone; training then starts from them.
+
+        Published weights expect images normalised by ImageNet's mean and standard deviation, YOLO feeds 0 to 1: the difference is folded into
+        the stem, exactly. Needs a backbone of the published widths and depths: yolov8s-convnext.yaml fits femto, m fits pico, l fits tiny.
+
+        Args:
+            source: file or state dict with torchvision's, timm's or the authors' names.
+
+        Returns:
+            Names of what was loaded, is missing (neck and head, which the file does not have) and was not expected (the classifier).
+
+        Raises:
+            ValueError: the file is no ConvNeXt checkpoint or does not fit; the message names the first tensors that differ.
+        """
+        report = load_weights(self.model, source)
+        fold_input_normalisation(next(m for m in self.model.modules() if type(m).__name__ == "ConvNeXtStem"))
+        return report

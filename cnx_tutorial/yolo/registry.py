@@ -1,0 +1,28 @@
+"""The names that our layers have in a model YAML, and `register()`, which makes Ultralytics read them.
+
+Why: Ultralytics finds a row's layer in the globals of its own module and has no hook for others' layers. `register` puts `parse_model` and
+`yaml_model_load` of this folder in front of the stock functions; a YAML without our names goes straight through to those.
+"""
+
+import torch
+from ultralytics.engine import model as engine_model
+from ultralytics.nn import tasks
+
+from cnx_tutorial import nn
+
+ROWS = {"ConvNeXtStem": nn.ConvNeXtStem, "ConvNeXtDownsample": nn.ConvNeXtDownsample, "ConvNeXtBlock": nn.ConvNeXtBlock}
+# The spellings of the article that this tutorial grew from.
+ROWS |= {name.replace("ConvNeXt", "ConvNeXt_"): layer for name, layer in ROWS.items()}
+
+
+def register() -> None:
+    """Teach `ultralytics.YOLO` in this process our YAML rows, our configurations and our checkpoints. Calling it again changes nothing."""
+    from cnx_tutorial.yolo import parser
+
+    if tasks.parse_model is parser.parse_model:
+        return
+    tasks.parse_model = parser.parse_model
+    tasks.yaml_model_load = engine_model.yaml_model_load = parser.yaml_model_load
+    # What a checkpoint of ours pickles, so that ULTRALYTICS_SAFE_LOAD=1 (torch.load with weights_only=True) accepts it.
+    layers = [getattr(nn, name) for name in nn.__all__ if isinstance(getattr(nn, name), type)]
+    torch.serialization.add_safe_globals([parser.ConvNeXtLayers, *layers])
