@@ -1,7 +1,21 @@
-"""ConvNeXt, layer by layer, in plain PyTorch."""
+"""ConvNeXt, layer by layer, in plain PyTorch. Nothing here imports ultralytics, or anything else of ours."""
+
 from cnx_tutorial.nn.block import ConvNeXtBlock
+from cnx_tutorial.nn.convnext import VARIANTS, ConvNeXt, convnext
 from cnx_tutorial.nn.downsample import ConvNeXtDownsample
 from cnx_tutorial.nn.drop_path import DropPath
+from cnx_tutorial.nn.grn import GlobalResponseNorm
 from cnx_tutorial.nn.layernorm import LayerNorm
 from cnx_tutorial.nn.stem import ConvNeXtStem
-__all__ = ["ConvNeXtBlock", "ConvNeXtDownsample", "ConvNeXtStem", "DropPath", "LayerNorm"]
+
+__all__ = [
+    "VARIANTS",
+    "ConvNeXt",
+    "ConvNeXtBlock",
+    "ConvNeXtDownsample",
+    "ConvNeXtStem",
+    "DropPath",
+    "GlobalResponseNorm",
+    "LayerNorm",
+    "convnext",
+]

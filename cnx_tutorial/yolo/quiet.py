@@ -9,7 +9,6 @@ Source: ultralytics/__init__.py and ultralytics/utils/__init__.py, 8.4.190.
 import contextlib
 import importlib
 import os
-import sys
 from collections.abc import Iterator
 
 import cv2
@@ -43,13 +42,12 @@ def restored() -> Iterator[None]:
 
 
 def import_ultralytics() -> None:
-    """Import ultralytics without its side effects; does nothing where it was imported before."""
-    if "ultralytics" in sys.modules:
-        return
+    """Import ultralytics without its side effects."""
     with restored():
         for name, value in AT_IMPORT.items():
             os.environ.setdefault(name, value)
-        importlib.import_module("ultralytics")
+        importlib.import_module("ultralytics.models")  # the package itself imports these later, on first use
+        importlib.import_module("torchvision")  # sets TORCHINDUCTOR_CACHE_DIR
 
 
 @contextlib.contextmanager
