@@ -43,7 +43,9 @@ class ConvNeXtBlock(nn.Module):
     ):
         super().__init__()
         if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size is odd, so that a pixel has a window centred on it (1, 3, 5, 7, ...); given {kernel_size!r}")
+            raise ValueError(
+                f"kernel_size is odd, so that a pixel has a window centred on it (1, 3, 5, 7, ...); given {kernel_size!r}"
+            )
         hidden = int(expansion * dim)
         if hidden < 1:
             raise ValueError(f"expansion * dim is at least 1 channel; given expansion={expansion!r}, dim={dim!r}")

@@ -45,12 +45,16 @@ class ConvNeXt(nn.Module):
     ):
         super().__init__()
         if len(depths) != 4 or len(dims) != 4 or min(*depths, *dims) < 1:
-            raise ValueError(f"depths and dims are four positive whole numbers each; given depths={depths!r}, dims={dims!r}")
-        rates = iter(torch.linspace(0, drop_path_rate, sum(depths)).tolist())
+            raise ValueError(
+                f"depths and dims are four positive whole numbers each; given depths={depths!r}, dims={dims!r}"
+            )
+        rates = iter(torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist())
         self.stem = ConvNeXtStem(in_channels, dims[0])
         self.downsamples = nn.ModuleList(ConvNeXtDownsample(dims[i], dims[i + 1]) for i in range(3))
         self.stages = nn.ModuleList(
-            nn.Sequential(*(ConvNeXtBlock(dim, drop_path=next(rates), layer_scale=layer_scale, grn=grn) for _ in range(depth)))
+            nn.Sequential(
+                *(ConvNeXtBlock(dim, drop_path=next(rates), layer_scale=layer_scale, grn=grn) for _ in range(depth))
+            )
             for depth, dim in zip(depths, dims, strict=True)
         )
         self.norm = nn.LayerNorm(dims[-1], eps=1e-6)  # on (N, C), after pooling

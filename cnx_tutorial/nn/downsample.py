@@ -24,7 +24,15 @@ class ConvNeXtDownsample(nn.Module):
     """
 
     def __init__(
-        self, c1: int, c2: int, k: int = 2, s: int = 2, p: int | None = None, g: int = 1, d: int = 1, act: bool | nn.Module = False
+        self,
+        c1: int,
+        c2: int,
+        k: int = 2,
+        s: int = 2,
+        p: int | None = None,
+        g: int = 1,
+        d: int = 1,
+        act: bool | nn.Module = False,
     ):
         super().__init__()
         self.norm = LayerNorm(c1, data_format="channels_first")

@@ -26,7 +26,9 @@ class GlobalResponseNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_channels))  # the authors' beta
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = torch.float64 if x.dtype == torch.float64 else torch.float32  # a sum of squares overflows float16 at 65504
+        wide = (
+            torch.float64 if x.dtype == torch.float64 else torch.float32
+        )  # a sum of squares overflows float16 at 65504
         response = torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True, dtype=wide)  # (N, 1, 1, C)
         relative = response / (response.mean(dim=-1, keepdim=True) + self.eps)
         return torch.addcmul(self.bias, self.weight, x * relative.to(x.dtype)) + x

@@ -30,6 +30,8 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.data_format == "channels_first":
-            x = x.permute(0, 2, 3, 1)  # (N, C, H, W) -> (N, H, W, C): a view, and contiguous where memory is channels_last
+            x = x.permute(
+                0, 2, 3, 1
+            )  # (N, C, H, W) -> (N, H, W, C): a view, and contiguous where memory is channels_last
         x = F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
         return x.permute(0, 3, 1, 2) if self.data_format == "channels_first" else x

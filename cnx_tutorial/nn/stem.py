@@ -38,7 +38,15 @@ class ConvNeXtStem(nn.Module):
     """
 
     def __init__(
-        self, c1: int, c2: int, k: int = 4, s: int = 4, p: int | None = None, g: int = 1, d: int = 1, act: bool | nn.Module = False
+        self,
+        c1: int,
+        c2: int,
+        k: int = 4,
+        s: int = 4,
+        p: int | None = None,
+        g: int = 1,
+        d: int = 1,
+        act: bool | nn.Module = False,
     ):
         super().__init__()
         self.conv = nn.Conv2d(c1, c2, k, s, padding(k, s, d) if p is None else p, d, g)

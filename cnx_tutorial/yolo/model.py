@@ -25,7 +25,9 @@ def fingerprint(model: nn.Module) -> str:
     """A hash of every parameter and buffer, names included."""
     digest = hashlib.blake2b()
     for name, tensor in model.state_dict().items():
-        digest.update(name.encode() + tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(
+            name.encode() + tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        )
     return digest.hexdigest()
 
 

@@ -76,7 +76,11 @@ def parse_model(d: dict, ch: int, verbose: bool = True) -> tuple[nn.Sequential, 
         stock, save = stock_parse_model(stood_in, ch, verbose)
 
     layers, table = list(stock), {}
-    blocks = {i: len(stock[i]) if isinstance(stock[i], nn.Sequential) else 1 for i in ours if ROWS[rows[i][2]] is ConvNeXtBlock}
+    blocks = {
+        i: len(stock[i]) if isinstance(stock[i], nn.Sequential) else 1
+        for i in ours
+        if ROWS[rows[i][2]] is ConvNeXtBlock
+    }
     rates = iter(torch.linspace(0, d.get("drop_path", 0.0), sum(blocks.values())).tolist())
     for i in ours:
         place = stock[i][0] if isinstance(stock[i], nn.Sequential) else stock[i]
@@ -96,7 +100,9 @@ def build(d: dict, i: int, row: list, c1: int, c2: int, options: dict, rates: li
         if layer is not ConvNeXtBlock:
             return layer(c1, c2, **options)
         if c1 != c2:
-            raise ValueError(f"a block keeps its channels, but c1={c1} and c2={c2}; put a ConvNeXtDownsample row before it, or give it c1")
+            raise ValueError(
+                f"a block keeps its channels, but c1={c1} and c2={c2}; put a ConvNeXtDownsample row before it, or give it c1"
+            )
         defaults = {"layer_scale": d.get("layer_scale", 1.0), "grn": d.get("grn", False)}
         return nn.Sequential(*(layer(c2, **{**defaults, "drop_path": rate, **options}) for rate in rates))
     except ValueError as error:
@@ -112,7 +118,12 @@ def take_place(layer: nn.Module, stand_in: nn.Module, kind: type, shown: tuple) 
 
 def check_row(d: dict, i: int, row: list) -> None:
     """Refuse a row that is not `[from, repeats, Name, [arguments]]` or whose name nobody knows."""
-    if not (isinstance(row, (list, tuple)) and len(row) == 4 and isinstance(row[2], str) and isinstance(row[3], (list, tuple))):
+    if not (
+        isinstance(row, (list, tuple))
+        and len(row) == 4
+        and isinstance(row[2], str)
+        and isinstance(row[3], (list, tuple))
+    ):
         raise mistake(d, i, row, "a row is [from, repeats, Name, [arguments]]")
     name = row[2]
     for prefix, home in (("nn.", nn), ("torchvision.ops.", torchvision.ops), ("", tasks)):
@@ -120,7 +131,12 @@ def check_row(d: dict, i: int, row: list) -> None:
             return
     known = [*ROWS, *(k for k, v in vars(tasks).items() if isinstance(v, type) and issubclass(v, nn.Module))]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    raise mistake(d, i, row, f"no layer is named {name!r}; {'did you mean ' + ' or '.join(near) if near else 'ours are ' + ', '.join(ROWS)}?")
+    raise mistake(
+        d,
+        i,
+        row,
+        f"no layer is named {name!r}; {'did you mean ' + ' or '.join(near) if near else 'ours are ' + ', '.join(ROWS)}?",
+    )
 
 
 def arguments(d: dict, i: int, row: list) -> dict:
@@ -130,7 +146,12 @@ def arguments(d: dict, i: int, row: list) -> dict:
     names = [p for p in inspect.signature(layer).parameters if p not in ("c1", "c2", "dim")]
     form = f"[{', '.join(['channels', *names])}]"
     if not isinstance(source, int):
-        raise mistake(d, i, row, f"{name} reads one earlier row, so `from` is one number (-1: the row before); put a Concat row before it")
+        raise mistake(
+            d,
+            i,
+            row,
+            f"{name} reads one earlier row, so `from` is one number (-1: the row before); put a Concat row before it",
+        )
     if i == 0 and source != -1:
         raise mistake(d, i, row, "the first row reads the image: write -1 as its `from`")
     if not is_a(repeats, (int,)) or repeats < 1 or (repeats > 1 and layer is not ConvNeXtBlock):
@@ -140,7 +161,12 @@ def arguments(d: dict, i: int, row: list) -> dict:
         raise mistake(d, i, row, f"{name} takes 1 to {len(names) + 1} arguments, {form}, and was given {len(given)}")
     values = [literal(value) for value in given]
     if not is_a(values[0], (int,)) or values[0] < 1:
-        raise mistake(d, i, row, f"the first argument of {name} is its number of channels, a whole number from 1 up; given {given[0]!r}")
+        raise mistake(
+            d,
+            i,
+            row,
+            f"the first argument of {name} is its number of channels, a whole number from 1 up; given {given[0]!r}",
+        )
     options = dict(zip(names, values[1:], strict=False))
     for key, value in options.items():
         if not is_a(value, TYPES[key]):
@@ -175,7 +201,12 @@ def check_strides(d: dict, rows: list, layers: list[nn.Module], save: list[int],
             if i == len(layers) - 1:
                 if strides != sorted(set(strides)) or not all(stride.is_integer() for stride in strides):
                     wrong = f"the head reads rows {read} with strides {readable(strides)}, expected rising whole numbers such as 8, 16, 32"
-                    raise mistake(d, i, rows[i], f"{wrong}; change the stride `s` of a stem or downsampling row, or the rows it reads")
+                    raise mistake(
+                        d,
+                        i,
+                        rows[i],
+                        f"{wrong}; change the stride `s` of a stem or downsampling row, or the rows it reads",
+                    )
                 return
             try:
                 x = layer.eval()(inputs[0] if isinstance(layer.f, int) else inputs)
@@ -237,5 +268,9 @@ def yaml_model_load(path: str | Path) -> dict:
     try:
         return stock_yaml_model_load(path)
     except FileNotFoundError as error:
-        ours = ", ".join(f"yolov8{{n,s,m,l,x}}{file.stem.removeprefix('yolov8')}.yaml" for file in sorted(CONFIGS.glob("*.yaml")))
-        raise FileNotFoundError(f"no model YAML {str(path)!r}: looked there and among Ultralytics' own and ours ({ours})") from error
+        ours = ", ".join(
+            f"yolov8{{n,s,m,l,x}}{file.stem.removeprefix('yolov8')}.yaml" for file in sorted(CONFIGS.glob("*.yaml"))
+        )
+        raise FileNotFoundError(
+            f"no model YAML {str(path)!r}: looked there and among Ultralytics' own and ours ({ours})"
+        ) from error

@@ -12,7 +12,16 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from ultralytics.data.utils import img2label_paths
 
-COLOURS = ("#E69F00", "#0072B2", "#CC79A7", "#009E73", "#D55E00", "#56B4E9", "#F0E442", "#000000")  # Okabe and Ito: colour-blind safe
+COLOURS = (
+    "#E69F00",
+    "#0072B2",
+    "#CC79A7",
+    "#009E73",
+    "#D55E00",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)  # Okabe and Ito: colour-blind safe
 STYLES = ("-", "--", ":", "-.")
 
 
@@ -53,7 +62,9 @@ def table(columns: list[dict[str, str]]) -> str:
     widths = [max(map(len, names))] + [max(len(c[n]) for n in names) for c in columns]
     lines = [[n, *(c[n] for c in columns)] for n in names]
     rule = "  ".join("-" * w for w in widths)
-    return "\n".join([rule, *("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) for line in lines), rule])
+    return "\n".join(
+        [rule, *("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) for line in lines), rule]
+    )
 
 
 def true_boxes(image: Path, width: int, height: int) -> list[tuple[int, float, float, float, float]]:
@@ -80,19 +91,27 @@ def picture(yolo, images: list[Path], file: Path, imgsz: int, conf: float = 0.25
     figure = Figure(figsize=(9, 3.5 * len(images)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(images), 2, squeeze=False)
-    for (left, right), result in zip(axes, yolo.predict([str(i) for i in images], imgsz=imgsz, conf=conf, verbose=False), strict=True):
+    for (left, right), result in zip(
+        axes, yolo.predict([str(i) for i in images], imgsz=imgsz, conf=conf, verbose=False), strict=True
+    ):
         with Image.open(result.path) as photo:
             pixels = photo.convert("RGB")
         truth = true_boxes(Path(result.path), *pixels.size)
         found = [(int(c), *box) for c, box in zip(result.boxes.cls.tolist(), result.boxes.xyxy.tolist(), strict=True)]
-        for axis, title, boxes in ((left, f"labelled: {len(truth)} cells", truth), (right, f"predicted: {len(found)} cells", found)):
+        for axis, title, boxes in (
+            (left, f"labelled: {len(truth)} cells", truth),
+            (right, f"predicted: {len(found)} cells", found),
+        ):
             axis.imshow(pixels)
             axis.set_title(title)
             axis.set_axis_off()
             for kind, x1, y1, x2, y2 in boxes:
                 style = {"edgecolor": COLOURS[kind % len(COLOURS)], "linestyle": STYLES[kind % len(STYLES)]}
                 axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=1.8, **style))
-    keys = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=COLOURS[k % len(COLOURS)], linestyle=STYLES[k % len(STYLES)]) for k in names]
+    keys = [
+        Rectangle((0, 0), 1, 1, fill=False, edgecolor=COLOURS[k % len(COLOURS)], linestyle=STYLES[k % len(STYLES)])
+        for k in names
+    ]
     figure.legend(keys, names.values(), loc="outside lower center", ncols=min(len(names), 6))
     figure.savefig(file, dpi=100)
     return file

@@ -9,11 +9,11 @@ import sys
 import pytest
 import torch
 import yaml
+from ultralytics.nn.tasks import DetectionModel
+from ultralytics.utils import LOGGER
 
 from cnx_tutorial import nn
 from cnx_tutorial.yolo.parser import CONFIGS, yaml_model_load
-from ultralytics.nn.tasks import DetectionModel
-from ultralytics.utils import LOGGER
 
 # nc=80, from Ultralytics' own tables.
 STOCK_MILLIONS = {"n": 3.157, "s": 11.167, "m": 25.903, "l": 43.692, "x": 68.230}
@@ -175,12 +175,24 @@ def test_an_unknown_configuration_says_which_ones_there_are():
 def test_a_configuration_is_found_under_a_path_with_scale_letters_in_it(tmp_path):
     folder = tmp_path / "a3n" / "runs8s"
     folder.mkdir(parents=True)
-    (folder / "yolov8-mine.yaml").write_text((CONFIGS / "yolov8-convnext.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "yolov8-mine.yaml").write_text(
+        (CONFIGS / "yolov8-convnext.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     loaded = yaml_model_load(folder / "yolov8s-mine.yaml")
     assert loaded["scale"] == "s" and loaded["backbone"][0][2] == "ConvNeXtStem"
 
 
-STOCK = ["yolov8n.yaml", "yolov8s.yaml", "yolov8n-p2.yaml", "yolov5n.yaml", "yolov9t.yaml", "yolov10n.yaml", "yolo11n.yaml", "yolo12n.yaml", "yolo26n.yaml"]
+STOCK = [
+    "yolov8n.yaml",
+    "yolov8s.yaml",
+    "yolov8n-p2.yaml",
+    "yolov5n.yaml",
+    "yolov9t.yaml",
+    "yolov10n.yaml",
+    "yolo11n.yaml",
+    "yolo12n.yaml",
+    "yolo26n.yaml",
+]
 PRINT_MODELS = """
 import hashlib, json, logging, sys
 {prelude}

@@ -28,7 +28,9 @@ def train(model: str, discs: Path, project: Path, callbacks: dict | None = None,
 
 
 def fresh_process(code: str, **environment: str) -> str:
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment})
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}
+    )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
     return run.stdout
 
@@ -76,7 +78,9 @@ def test_training_on_a_cpu_uses_every_core_and_channels_last_and_sets_threads_ba
 
     def look(trainer):
         weight = trainer.model.model[0].conv.weight
-        seen.append((torch.get_num_threads(), weight.is_contiguous(memory_format=torch.channels_last), trainer.device.type))
+        seen.append(
+            (torch.get_num_threads(), weight.is_contiguous(memory_format=torch.channels_last), trainer.device.type)
+        )
 
     torch.set_num_threads(1)
     train("yolov8n-convnext.yaml", discs, tmp_path, {"on_train_batch_end": look})
@@ -131,10 +135,14 @@ print("trainer", type(yolo.trainer).__name__)
 """
 
 
-@pytest.mark.parametrize(("module", "trainer"), [("cnx_tutorial", "ConvNeXtTrainer"), ("ultralytics", "DetectionTrainer")])
+@pytest.mark.parametrize(
+    ("module", "trainer"), [("cnx_tutorial", "ConvNeXtTrainer"), ("ultralytics", "DetectionTrainer")]
+)
 def test_a_fresh_process_predicts_validates_and_trains_on_from_best_pt(module, trainer, trained, discs, tmp_path):
     """With ultralytics.YOLO too, and without a line about us: the checkpoint itself brings our names along."""
-    code = PREDICT_VALIDATE_TRAIN.format(module=module, best=str(trained), data=str(discs), project=str(tmp_path), short=SHORT)
+    code = PREDICT_VALIDATE_TRAIN.format(
+        module=module, best=str(trained), data=str(discs), project=str(tmp_path), short=SHORT
+    )
     assert f"trainer {trainer}" in fresh_process(code)
 
 
@@ -152,7 +160,9 @@ def test_the_state_file_of_multi_gpu_training_is_rebuilt_in_a_fresh_interpreter(
     overrides = {"model": "yolov8n-convnext.yaml", "data": str(discs), "project": str(tmp_path), **SHORT}
     script = Path(generate_ddp_file(ConvNeXtTrainer(overrides=overrides)))
     try:
-        run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)  # as torch.distributed.run starts it
+        run = subprocess.run(
+            [sys.executable, str(script)], capture_output=True, text=True
+        )  # as torch.distributed.run starts it
         assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
         assert "cnx_tutorial.nn.ConvNeXtBlock" in run.stdout and "Validating" in run.stdout
     finally:
