@@ -85,7 +85,9 @@ def train(words: list[str]) -> None:
         if yolo.task != "detect" or not hasattr(yolo.metrics, "box"):
             continue
         trainer = yolo.trainer
-        file = report.picture(yolo, val_images(trainer), trainer.save_dir / "truth_and_predictions.png", trainer.args.imgsz)
+        file = report.picture(
+            yolo, val_images(trainer), trainer.save_dir / "truth_and_predictions.png", trainer.args.imgsz
+        )
         print(f"\n{report.table([report.summary(yolo)])}")
         print(f"weights  {trainer.best}\npicture  {file}")
 
@@ -98,7 +100,10 @@ def compare(words: list[str]) -> None:
     ours = given.get("model", MODEL)
     stock = f"{Path(ours).stem.split('-')[0]}.yaml"
     rest = [word for word in words if not word.startswith("model=")]
-    runs = [run_ultralytics(["train", *with_recipe([f"model={model}", f"name={Path(model).stem}", *rest])])[0] for model in (ours, stock)]
+    runs = [
+        run_ultralytics(["train", *with_recipe([f"model={model}", f"name={Path(model).stem}", *rest])])[0]
+        for model in (ours, stock)
+    ]
     print(f"\n{report.table([report.summary(yolo) for yolo in runs])}")
     print("One run each: a difference smaller than that between two seeds says nothing.")
 
@@ -107,7 +112,9 @@ def data(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="cnx data", description="Make, fetch or check a data set.")
     commands = parser.add_subparsers(dest="command", required=True)
     bccd = commands.add_parser("bccd", help="the real blood-cell images, 364, MIT licence")
-    bccd.add_argument("--from", dest="source", type=Path, help="folder or zip of the BCCD_Dataset repository, instead of the download")
+    bccd.add_argument(
+        "--from", dest="source", type=Path, help="folder or zip of the BCCD_Dataset repository, instead of the download"
+    )
     smears = commands.add_parser("smears", help="the drawn blood smears")
     smears.add_argument("--seed", type=int, default=0)
     for command in (bccd, smears):
@@ -154,7 +161,10 @@ def main(words: list[str] | None = None) -> int:
         else:
             run_ultralytics(words)
     except KeyboardInterrupt:
-        print("\ncnx: interrupted. A training goes on from its last finished epoch with: cnx train resume=True model=RUN/weights/last.pt", file=sys.stderr)
+        print(
+            "\ncnx: interrupted. A training goes on from its last finished epoch with: cnx train resume=True model=RUN/weights/last.pt",
+            file=sys.stderr,
+        )
         return 130
     except (ValueError, OSError, TypeError, SyntaxError, KeyError, RuntimeError) as error:
         print(f"cnx: {error}", file=sys.stderr)

@@ -17,7 +17,9 @@ DATASETS = Path(__file__).parents[1] / "datasets"
 def examine() -> int:
     """Print the findings; returns 0 where everything is fit to train, 1 where something has to be fixed first."""
     fixes = [*packages(), *imports(), *device(), *folders()]
-    print("\n" + ("\n".join(f"fix: {fix}" for fix in fixes) if fixes else "Nothing to fix. Next: cnx train, or cnx lab."))
+    print(
+        "\n" + ("\n".join(f"fix: {fix}" for fix in fixes) if fixes else "Nothing to fix. Next: cnx train, or cnx lab.")
+    )
     return 1 if fixes else 0
 
 
@@ -69,12 +71,20 @@ def device() -> list[str]:
         return [f"torch does not import ({error}): pip install --force-reinstall torch torchvision"]
     if torch.cuda.is_available():
         gpu = torch.cuda.get_device_properties(0)
-        line("device", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB, bfloat16 {'yes' if torch.cuda.is_bf16_supported() else 'no'}")
+        line(
+            "device",
+            f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB, bfloat16 {'yes' if torch.cuda.is_bf16_supported() else 'no'}",
+        )
         return []
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    line("device", f"CPU, {cores} cores (no CUDA GPU that torch can use; training works, the small data sets take minutes)")
+    line(
+        "device",
+        f"CPU, {cores} cores (no CUDA GPU that torch can use; training works, the small data sets take minutes)",
+    )
     if shutil.which("nvidia-smi") and subprocess.run(["nvidia-smi"], capture_output=True).returncode == 0:
-        return [f"there is an NVIDIA GPU but torch {torch.__version__} cannot use it: install the CUDA build, https://pytorch.org/get-started/locally"]
+        return [
+            f"there is an NVIDIA GPU but torch {torch.__version__} cannot use it: install the CUDA build, https://pytorch.org/get-started/locally"
+        ]
     return []
 
 

@@ -30,12 +30,13 @@ def before_and_after(before: Tensor, after: Tensor) -> Figure:
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), dpi=DPI, layout="constrained")
     for panel, values, title in zip(panels, (before, after), ("before: x", "after: (x - mean) / std"), strict=True):
         mean, std = values.mean().item(), values.std(correction=0).item()
-        panel.axhspan(mean - std, mean + std, color=SKY, alpha=0.35, label=f"mean ± std: {mean:.0f} ± {std:.0f}")
+        panel.axhspan(mean - std, mean + std, color=SKY, alpha=0.35, label=f"mean ± std: {round(mean)} ± {round(std)}")
         panel.axhline(mean, color=BLUE, linestyle="--")
         panel.plot(values.tolist(), "o", color=RED)
         panel.set(title=title, xlabel="channel", xticks=range(len(values)))
         panel.legend(loc="upper left")
         panel.margins(y=0.25)
+    panels[0].set_ylabel("value")
     return figure
 
 
@@ -104,10 +105,10 @@ def error_curves(x: Sequence[float], errors: Mapping[str, Sequence[float]], xlab
 
 
 def error_bars(errors: Mapping[str, float], xlabel: str) -> Figure:
-    """One horizontal bar for each error, on a logarithmic axis, with its power of ten written beside it."""
+    """One horizontal bar for each error, on a logarithmic axis, with its size written beside it."""
     figure, panel = plt.subplots(figsize=(8, 0.55 * len(errors) + 1.1), dpi=DPI, layout="constrained")
     bars = panel.barh(list(errors), list(errors.values()), color=SKY, edgecolor=BLUE)
-    panel.bar_label(bars, [f"{value:.0e}" for value in errors.values()], padding=4)
+    panel.bar_label(bars, [f"{value:.1g}" for value in errors.values()], padding=4)
     panel.set(xscale="log", xlabel=xlabel)
     panel.set_xlim(right=max(errors.values()) * 20)
     panel.invert_yaxis()

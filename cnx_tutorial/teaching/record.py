@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import nbformat
@@ -29,18 +30,24 @@ class RecordingFailed(RuntimeError):
 
 
 def record(path: Path) -> bool:
-    """Execute the notebook at `path` in its own folder and store the outputs; True if the file changed.
+    """Execute the notebook at `path` and store what it prints; True if the file changed.
 
     Raises:
-        RecordingFailed: a cell raised, timed out or wrote to stderr, or the kernel died. The file is then as it was.
+        RecordingFailed: see `execute`. The file is then as it was.
     """
-    before = path.read_bytes()
-    notebook = nbformat.reads(before.decode("utf-8"), as_version=4)
-    seconds = execute(notebook, path.parent)
-    _store_cpu_seconds(notebook, seconds)
+    return store(nbformat.read(path, as_version=4), path)
+
+
+def store(notebook: NotebookNode, path: Path) -> bool:
+    """Execute the notebook in the folder of `path`, and write it there if that changes a byte; True if it did.
+
+    Raises:
+        RecordingFailed: see `execute`. Nothing is then written.
+    """
+    _store_cpu_seconds(notebook, execute(notebook, path.parent))
     nbformat.validate(notebook)
     after = (nbformat.writes(notebook) + "\n").encode("utf-8")
-    if after == before:
+    if path.exists() and after == path.read_bytes():
         return False
     draft = path.with_name(path.name + ".part")
     draft.write_bytes(after)
@@ -52,7 +59,7 @@ def execute(notebook: NotebookNode, folder: Path) -> float:
     """Run all cells in a fresh kernel whose working folder is `folder`; return its CPU seconds, imports included.
 
     Raises:
-        RecordingFailed: see `record`.
+        RecordingFailed: a cell raised, timed out or wrote to stderr, or the kernel died.
     """
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -124,12 +131,16 @@ def _store_cpu_seconds(notebook: NotebookNode, measured: float) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Record the given notebooks, or all of them; the exit code is the number of those that failed."""
     parser = argparse.ArgumentParser(prog="python -m cnx_tutorial.teaching.record", description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: every notebook of the project")
-    paths = parser.parse_args(arguments).notebooks or sorted(NOTEBOOKS.rglob("[0-9]*.ipynb"))
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: the solved notebooks")
+    return report(record, parser.parse_args(arguments).notebooks or sorted(NOTEBOOKS.glob("[0-9]*.ipynb")))
+
+
+def report(work: Callable[[Path], bool], paths: Iterable[Path]) -> int:
+    """Do work(path) for each notebook, say for each what came of it, and return how many failed."""
     failures = 0
     for path in paths:
         try:
-            print(f"{path.name}: {'recorded' if record(path) else 'unchanged'}", flush=True)
+            print(f"{path.name}: {'recorded' if work(path) else 'unchanged'}", flush=True)
         except (RecordingFailed, OSError, nbformat.reader.NotJSONError) as error:
             failures += 1
             print(f"{path.name}: NOT recorded, the file is as it was: {error}", file=sys.stderr, flush=True)

@@ -1,0 +1,172 @@
+"""Fetch and convert BCCD: 364 real microscope images of blood, with red cells, white cells and platelets boxed.
+
+Why this set: real, small enough for a laptop, and MIT licensed ((c) 2017 shenggan). Upstream's split is kept. Two boxes without area are dropped:
+Ultralytics would count them as cells that no detector can find.
+Source: github.com/Shenggan/BCCD_Dataset at the commit below.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pooch
+
+from cnx_tutorial.data.smears import NAMES
+from cnx_tutorial.data.voc import voc_to_yolo
+
+COMMIT = "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
+URL = f"https://github.com/Shenggan/BCCD_Dataset/archive/{COMMIT}.zip"
+# GitHub packs such archives anew now and then, so their bytes change; what is in them is checked instead, file by file.
+DIGESTS = Path(__file__).with_name("bccd.sha256")
+DATASETS = Path(__file__).parents[2] / "datasets"
+BY_HAND = "Or download it with a browser and run: cnx data bccd --from THE_ZIP"
+
+
+@dataclass
+class BccdReport:
+    """What `prepare` wrote: images per split, boxes per class, dropped boxes as `(file, sentence)`."""
+
+    out: Path
+    images: dict[str, int] = field(default_factory=dict)
+    boxes: Counter = field(default_factory=Counter)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"BCCD is in {self.out}"]
+        lines.append("  images: " + ", ".join(f"{split} {count}" for split, count in self.images.items()))
+        lines.append("  boxes: " + ", ".join(f"{name} {self.boxes[name]}" for name in NAMES))
+        lines += [f"  dropped from {file}: {sentence}" for file, sentence in self.dropped]
+        return "\n".join(lines)
+
+
+def prepare(
+    out: Path | None = None,
+    source: Path | str | None = None,
+    *,
+    overwrite: bool = False,
+    url: str = URL,
+    known_hash: str | None = None,
+    digests: Path = DIGESTS,
+    progress: bool = True,
+) -> BccdReport:
+    """Make a YOLO data set of BCCD: images/{train,val,test}/*.jpg and labels/{train,val,test}/*.txt below `out`.
+
+    Args:
+        out: folder to write; None: datasets/bccd of this project. It appears when everything is converted.
+        source: folder or zip of the BCCD_Dataset repository; None: download it.
+        overwrite: replace `out` if it is there.
+        url, known_hash, digests: archive, its hash ("sha256:...") if known, and the file of its contents' SHA-256 sums.
+        progress: show a bar while downloading.
+
+    Raises:
+        FileExistsError: `out` is there and overwrite is False.
+        ConnectionError: the archive could not be fetched whole.
+        ValueError: what was fetched or given is not the expected BCCD; the message names the first file that differs.
+        OSError: `out` cannot be written (disk full, no permission). Nothing is left behind then, and an old set stays.
+    """
+    out = Path(out) if out else DATASETS / "bccd"
+    if out.exists() and not overwrite:
+        raise FileExistsError(
+            f"{out} is there already: give another folder (--out), or ask to replace it (--overwrite)"
+        )
+    report = BccdReport(out)
+    with staging_beside(out) as staging:
+        repository = find_repository(Path(source) if source else download(url, known_hash, staging, progress), staging)
+        verify(repository, digests)
+        made = staging / "made"
+        for split in ("train", "val", "test"):
+            convert(repository / "BCCD", made, split, report)
+        if out.exists():
+            shutil.rmtree(out)
+        made.rename(out)
+    return report
+
+
+@contextmanager
+def staging_beside(out: Path) -> Iterator[Path]:
+    """A folder on the same disk as `out`, gone at the end of the block, whatever happened."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise OSError(
+            f"cannot write into {out.parent} ({error.strerror}): give a folder of yours with --out"
+        ) from error
+    try:
+        yield staging
+    except OSError as error:
+        if isinstance(error, ConnectionError) or error.errno is None:
+            raise
+        raise OSError(
+            error.errno,
+            f"{error.strerror} while writing {out}; nothing was kept. Make room or give another folder with --out",
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def download(url: str, known_hash: str | None, folder: Path, progress: bool) -> Path:
+    """Fetch the archive with pooch, which retries twice and keeps nothing of a broken transfer."""
+    fetch = pooch.HTTPDownloader(progressbar=progress, timeout=30)
+    try:
+        return Path(pooch.retrieve(url, known_hash, fname="bccd.zip", path=folder, downloader=fetch))
+    except ValueError as error:
+        raise ValueError(f"{url} is not the archive that was expected: {error} Try again later. {BY_HAND}") from error
+    except OSError as error:  # requests' errors are OSErrors without an errno; a full disk has one
+        if error.errno is not None and not type(error).__module__.startswith(("requests", "urllib3")):
+            raise
+        raise ConnectionError(
+            f"{url} could not be fetched ({type(error).__name__}: {error}). Is there a network? {BY_HAND}"
+        ) from error
+
+
+def find_repository(source: Path, staging: Path) -> Path:
+    """The folder that holds BCCD/: `source` itself, a folder in it, or in the zip that it is."""
+    if source.is_file():
+        try:
+            with zipfile.ZipFile(source) as archive:
+                archive.extractall(staging / "unpacked")  # takes .. and leading slashes off every name
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise ValueError(f"{source} is not a whole zip archive ({error}); fetch it again") from error
+        source = staging / "unpacked"
+    for folder in (source, *sorted(p for p in source.glob("*") if p.is_dir()), source.parent):
+        if (folder / "BCCD" / "Annotations").is_dir():
+            return folder
+    raise ValueError(
+        f"{source} is no copy of the BCCD_Dataset repository: no BCCD/Annotations in it. Give the repository's folder or zip"
+    )
+
+
+def verify(repository: Path, digests: Path) -> None:
+    """Compare every file that we know with its SHA-256 sum."""
+    for line in digests.read_text(encoding="utf-8").splitlines():
+        expected, name = line.split(maxsplit=1)
+        file = repository / name
+        if not file.is_file():
+            raise ValueError(f"{file} is missing: this is not BCCD at commit {COMMIT[:7]}. Fetch it again")
+        if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
+            raise ValueError(f"{file} is not the file of commit {COMMIT[:7]} (its SHA-256 differs). Fetch it again")
+
+
+def convert(bccd: Path, out: Path, split: str, report: BccdReport) -> None:
+    """Copy the images of one split byte for byte and write their labels; a split without list or images is left out."""
+    listed = bccd / "ImageSets" / "Main" / f"{split}.txt"
+    names = listed.read_text(encoding="utf-8").split() if listed.is_file() else []
+    if not names or (split == "test" and not (bccd / "JPEGImages" / f"{names[0]}.jpg").is_file()):
+        return
+    for kind in ("images", "labels"):
+        (out / kind / split).mkdir(parents=True)
+    for name in names:
+        lines, dropped = voc_to_yolo(bccd / "Annotations" / f"{name}.xml", NAMES)
+        shutil.copyfile(bccd / "JPEGImages" / f"{name}.jpg", out / "images" / split / f"{name}.jpg")
+        text = "".join(f"{line}\n" for line in lines)
+        (out / "labels" / split / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
+        report.boxes.update(NAMES[int(line[0])] for line in lines)
+        report.dropped += [(name, sentence) for sentence in dropped]
+    report.images[split] = len(names)

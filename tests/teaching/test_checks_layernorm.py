@@ -1,0 +1,640 @@
+"""The checkers of notebook 01, proven on mistakes: each planted one is caught with its own message, and right answers pass."""
+
+import io
+import sys
+import threading
+import time
+import types
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import cnx_tutorial.nn as cnx
+from cnx_tutorial.teaching import check
+from cnx_tutorial.teaching.checks import layernorm as said
+
+SENTENCES = {value for name, value in vars(said).items() if name.isupper() and isinstance(value, str)} | {
+    "in-place operation",
+    "cuts the graph",
+    "return the tensor itself",
+    "stay in the input's dtype",
+    "an axis was lost or moved",
+    "is no nn.Parameter",
+    "is missing: the layer has two parameters",
+    "weight 1, bias 0",
+    "no statistics and no buffers",
+    "data_format is not checked",
+    "quote the value",
+    "raise ValueError(f",
+    "one number per channel; view it",
+    "write class MyLayerNorm(nn.Module)",
+    "calls super().__init__()",
+    "axis 0 alone",
+    "axis 3 is W",
+    "BatchNorm's axes: one mean per channel",
+    "ConvNeXt's LayerNorm: one mean per pixel",
+    "InstanceNorm's axes: one mean",
+    "GroupNorm(1)'s axes: one mean",
+    "everything shares one mean",
+    "N is axis 0",
+    "the four names",
+    "everything decays",
+    "nothing decays",
+    "groups are swapped",
+    "only biases were spared",
+    "layer scale decays",
+    "biases decay",
+    "uses its default",
+    "conditions overlap",
+    "does not reach every layer",
+    "not their names",
+    "not a fixed number",
+    "takes such a list",
+    "a loop that never ends",
+    "without parentheses",
+    "read the last line of the error",
+}
+
+
+def said_by(checker, answer, capsys) -> str:
+    """What the checker prints about this answer; it must not raise."""
+    assert checker(answer) is None
+    return capsys.readouterr().out
+
+
+# ---------------------------------------------------------------- exercise 1: normalize
+def centered(x, dim=-1):
+    return x - x.mean(dim, keepdim=True)
+
+
+def var(x, dim=-1):
+    return centered(x, dim).square().mean(dim, keepdim=True)
+
+
+def normalize_by_loop(x, eps=1e-6):
+    mean = sum(x) / len(x)
+    variance = sum((value - mean) ** 2 for value in x) / len(x)
+    return torch.stack([(value - mean) / torch.sqrt(variance + eps) for value in x])
+
+
+def normalize_in_place(x, eps=1e-6):
+    x -= x.mean()
+    return x / (x.square().mean() + eps).sqrt()
+
+
+def one_pass(x, dim=-1):
+    return x.square().mean(dim, keepdim=True) - x.mean(dim, keepdim=True).square()
+
+
+def without_graph(x, eps=1e-6):
+    with torch.no_grad():
+        return F.layer_norm(x, x.shape, eps=eps)
+
+
+NORMALIZE_RIGHT = {
+    "PyTorch": lambda x, eps=1e-6: F.layer_norm(x, x.shape, eps=eps),
+    "by loop": normalize_by_loop,
+    "with var": lambda x, eps=1e-6: (x - x.mean()) * torch.rsqrt(x.var(correction=0) + eps),
+    "with std": lambda x, eps=1e-6: centered(x) / torch.sqrt(x.std(unbiased=False) ** 2 + eps),
+}
+NORMALIZE_WRONG = {
+    "unbiased": (lambda x, eps=1e-6: centered(x) / (x.var() + eps).sqrt(), said.UNBIASED),
+    "eps outside": (lambda x, eps=1e-6: centered(x) / (var(x).sqrt() + eps), said.EPS_OUTSIDE),
+    "no eps": (lambda x, eps=1e-6: centered(x) / var(x).sqrt(), said.NO_EPS),
+    "eps 1e-5": (lambda x, eps=1e-5: centered(x) / (var(x) + eps).sqrt(), said.EPS_1E5),
+    "eps fixed": (lambda x, eps=1e-6: centered(x) / (var(x) + 1e-6).sqrt(), said.EPS_FIXED),
+    "no root": (lambda x, eps=1e-6: centered(x) / (var(x) + eps), said.NO_ROOT),
+    "not centered": (lambda x, eps=1e-6: x / (var(x) + eps).sqrt(), said.NOT_CENTERED),
+    "not scaled": (lambda x, eps=1e-6: centered(x), said.NOT_SCALED),
+    "RMSNorm": (lambda x, eps=1e-6: x / (x.square().mean() + eps).sqrt(), said.RMS),
+    "hard-coded 8": (lambda x, eps=1e-6: F.layer_norm(x, (8,), eps=eps), said.FIXED_SHAPE),
+    "one pass": (lambda x, eps=1e-6: centered(x) / (one_pass(x) + eps).sqrt(), said.ONE_PASS),
+    "variance detached": (lambda x, eps=1e-6: centered(x) / (var(x).detach() + eps).sqrt(), said.DETACHED),
+    "statistics detached": (
+        lambda x, eps=1e-6: (x - x.mean().detach()) / (var(x).detach() + eps).sqrt(),
+        said.DETACHED,
+    ),
+    "no_grad": (without_graph, "cuts the graph"),
+    "in place": (normalize_in_place, "in-place operation"),
+    "numpy": (lambda x, eps=1e-6: F.layer_norm(x, x.shape, eps=eps).numpy(), "return the tensor itself"),
+    "tuple": (lambda x, eps=1e-6: (F.layer_norm(x, x.shape, eps=eps), x.mean()), "return the tensor itself"),
+    "float32": (lambda x, eps=1e-6: F.layer_norm(x.float(), x.shape, eps=eps), "stay in the input's dtype"),
+    "one number": (lambda x, eps=1e-6: F.layer_norm(x, x.shape, eps=eps).mean(), "an axis was lost or moved"),
+}
+
+
+# ---------------------------------------------------------------- exercise 2: axes_that_share
+AXES = {"batch": (0, 2, 3), "layer": (1,), "instance": (2, 3), "group1": (1, 2, 3)}
+
+
+def axes_with_ifs(norm):
+    if norm == "batch":
+        return [3, 0, 2]
+    if norm == "layer":
+        return 1
+    return {-2, -1} if norm == "instance" else (-3, -2, -1)
+
+
+def axes_but(**changed):
+    return lambda norm: {**AXES, **changed}[norm]
+
+
+AXES_RIGHT = {"table": lambda norm: AXES[norm], "ifs, lists, sets, negative axes": axes_with_ifs}
+AXES_WRONG = {
+    "layer as GroupNorm(1)": (axes_but(layer=(1, 2, 3)), "GroupNorm(1)'s axes: one mean"),
+    "layer on the last axis": (axes_but(layer=(-1,)), "axis 3 is W"),
+    "batch over N alone": (axes_but(batch=(0,)), "axis 0 alone"),
+    "batch over everything": (axes_but(batch=(0, 1, 2, 3)), "everything shares one mean"),
+    "instance as batch": (axes_but(instance=(0, 2, 3)), "BatchNorm's axes: one mean per channel"),
+    "group1 as layer": (axes_but(group1=(1,)), "ConvNeXt's LayerNorm: one mean per pixel"),
+    "group1 as instance": (axes_but(group1=(2, 3)), "InstanceNorm's axes: one mean"),
+    "letters": (lambda norm: tuple("NHW"), "N is axis 0"),
+    "axis 4": (axes_but(batch=(0, 3, 4)), "N is axis 0"),
+    "a name missing": (lambda norm: {"batch": (0, 2, 3), "layer": (1,)}[norm], "the four names"),
+}
+
+
+# ---------------------------------------------------------------- exercise 3: layer_norm_channels_first
+def column(t):
+    return t[:, None, None]
+
+
+def first(normal):
+    """A channels-first answer made of a function (x, eps) -> normalised x, with weight and bias put on rightly."""
+    return lambda x, weight, bias, eps=1e-6: normal(x, eps) * column(weight) + column(bias)
+
+
+def over(dim):
+    return first(lambda x, eps: centered(x, dim) / (var(x, dim) + eps).sqrt())
+
+
+def good_first(x, eps=1e-6):
+    return centered(x, 1) / (var(x, 1) + eps).sqrt()
+
+
+def permuted(x, weight, bias, eps=1e-6, back=True):
+    y = F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],), weight, bias, eps)
+    return y.permute(0, 3, 1, 2) if back else y
+
+
+def first_in_place(x, weight, bias, eps=1e-6):
+    x.sub_(x.mean(1, keepdim=True)).div_((x.square().mean(1, keepdim=True) + eps).sqrt())
+    return x * column(weight) + column(bias)
+
+
+FIRST_RIGHT = {
+    "by hand": over(1),
+    "permute and back": permuted,
+    "einsum and var": lambda x, w, b, eps=1e-6: (
+        torch.einsum("nchw,c->nchw", (x - x.mean(1, True)) * torch.rsqrt(x.var(1, correction=0, keepdim=True) + eps), w)
+        + b.view(1, -1, 1, 1)
+    ),
+    "library": lambda x, w, b, eps=1e-6: torch.func.functional_call(
+        cnx.LayerNorm(len(w), eps, "channels_first"), {"weight": w, "bias": b}, (x,)
+    ),
+}
+FIRST_WRONG = {
+    "GroupNorm(1)": (lambda x, w, b, eps=1e-6: F.group_norm(x, 1, w, b, eps), said.GROUP_NORM),
+    "InstanceNorm": (over((2, 3)), said.INSTANCE_NORM),
+    "BatchNorm": (lambda x, w, b, eps=1e-6: F.batch_norm(x, None, None, w, b, True, 0.1, eps), said.BATCH_NORM),
+    "last axis": (over(-1), said.LAST_AXIS),
+    "no permute at all": (lambda x, w, b, eps=1e-6: F.layer_norm(x, (x.shape[-1],), w, b, eps), said.LAST_AXIS),
+    "not permuted back": (lambda x, w, b, eps=1e-6: permuted(x, w, b, eps, back=False), said.NOT_BACK),
+    "affine along W": (lambda x, w, b, eps=1e-6: good_first(x, eps) * w + b, said.AFFINE_ON_W),
+    "no affine": (lambda x, w, b, eps=1e-6: good_first(x, eps), said.NO_AFFINE),
+    "no bias": (lambda x, w, b, eps=1e-6: good_first(x, eps) * column(w), said.NO_BIAS),
+    "no weight": (lambda x, w, b, eps=1e-6: good_first(x, eps) + column(b), said.NO_WEIGHT),
+    "bias first": (lambda x, w, b, eps=1e-6: (good_first(x, eps) + column(b)) * column(w), said.BIAS_FIRST),
+    "unbiased": (first(lambda x, eps: centered(x, 1) / (x.var(1, keepdim=True) + eps).sqrt()), said.UNBIASED),
+    "eps outside": (first(lambda x, eps: centered(x, 1) / (var(x, 1).sqrt() + eps)), said.EPS_OUTSIDE),
+    "no eps": (first(lambda x, eps: centered(x, 1) / var(x, 1).sqrt()), said.NO_EPS),
+    "eps 1e-5": (lambda x, w, b, eps=1e-5: permuted(x, w, b, eps), said.EPS_1E5),
+    "eps fixed": (lambda x, w, b, eps=1e-6: permuted(x, w, b), said.EPS_FIXED),
+    "one pass": (first(lambda x, eps: centered(x, 1) / (one_pass(x, 1) + eps).sqrt()), said.ONE_PASS),
+    "detached": (first(lambda x, eps: centered(x, 1) / (var(x, 1).detach() + eps).sqrt()), said.DETACHED),
+    "data": (lambda x, w, b, eps=1e-6: permuted(x.data, w, b, eps), "cuts the graph"),
+    "in place": (first_in_place, "in-place operation"),
+}
+
+
+# ---------------------------------------------------------------- exercise 4: layernorm
+class ByHand(nn.Module):
+    """Right; the planted mistakes are subclasses that change one thing."""
+
+    default_eps, start = 1e-6, 1.0
+
+    def __init__(self, num_channels, eps=None, data_format="channels_last"):
+        super().__init__()
+        if data_format not in ("channels_last", "channels_first"):
+            raise ValueError(f"no such layout: {data_format}")
+        self.eps, self.axis = self.default_eps if eps is None else eps, 1 if data_format == "channels_first" else -1
+        self.make_parameters(num_channels)
+
+    def make_parameters(self, num_channels):
+        self.weight = nn.Parameter(torch.full((num_channels,), self.start))
+        self.bias = nn.Parameter(torch.zeros(num_channels))
+
+    def normal(self, x):
+        return centered(x, self.axis) / (var(x, self.axis) + self.eps).sqrt()
+
+    def affine(self, normal):
+        shape = (-1, 1, 1) if self.axis == 1 else (-1,)
+        return normal * self.weight.view(shape) + self.bias.view(shape)
+
+    def forward(self, x):
+        return self.affine(self.normal(x))
+
+
+def changed(**members):
+    return type("Changed", (ByHand,), members)
+
+
+def when_first(normal):
+    """Wrong in channels_first only."""
+    return changed(normal=lambda self, x: normal(x, self.eps) if self.axis == 1 else ByHand.normal(self, x))
+
+
+def plain_tensors(self, num_channels):
+    self.weight, self.bias = torch.ones(num_channels), torch.zeros(num_channels)
+
+
+def no_bias(self, num_channels):
+    self.weight = nn.Parameter(torch.ones(num_channels))
+
+
+def columns(self, num_channels):
+    self.weight, self.bias = nn.Parameter(torch.ones(num_channels, 1, 1)), nn.Parameter(torch.zeros(num_channels, 1, 1))
+
+
+def running_mean(self, num_channels):
+    ByHand.make_parameters(self, num_channels)
+    self.register_buffer("running_mean", torch.zeros(num_channels))
+
+
+def module_in_place(self, x):
+    x -= x.mean(self.axis, keepdim=True)
+    return self.affine(x / (x.square().mean(self.axis, keepdim=True) + self.eps).sqrt())
+
+
+class AnyLayout(ByHand):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        super().__init__(num_channels, eps, data_format if data_format == "channels_first" else "channels_last")
+
+
+class RefusesWithAssert(ByHand):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        assert data_format in ("channels_last", "channels_first")
+        super().__init__(num_channels, eps, data_format)
+
+
+class RefusesSilently(ByHand):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        if data_format not in ("channels_last", "channels_first"):
+            raise ValueError("unknown layout")
+        super().__init__(num_channels, eps, data_format)
+
+
+class NoSuper(nn.Module):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        self.weight = nn.Parameter(torch.ones(num_channels))
+
+
+class PlainClass:
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        self.weight, self.bias = torch.ones(num_channels), torch.zeros(num_channels)
+
+
+CLASS_RIGHT = {
+    "library": cnx.LayerNorm,
+    "by hand": ByHand,
+    "with PyTorch's function": changed(
+        forward=lambda self, x: (
+            permuted(x, self.weight, self.bias, self.eps)
+            if self.axis == 1
+            else F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+        )
+    ),
+}
+CLASS_WRONG = {
+    "GroupNorm(1)": (when_first(lambda x, eps: F.group_norm(x, 1, eps=eps)), said.GROUP_NORM),
+    "last axis in both": (when_first(lambda x, eps: centered(x) / (var(x) + eps).sqrt()), said.LAST_AXIS),
+    "first axis in both": (
+        changed(normal=lambda self, x: centered(x, 1) / (var(x, 1) + self.eps).sqrt()),
+        said.FIRST_AXIS,
+    ),
+    "not permuted back": (
+        changed(
+            forward=lambda self, x: (
+                permuted(x, self.weight, self.bias, self.eps, back=False) if self.axis == 1 else ByHand.forward(self, x)
+            )
+        ),
+        said.NOT_BACK,
+    ),
+    "unbiased": (
+        changed(normal=lambda self, x: centered(x, self.axis) / (x.var(self.axis, keepdim=True) + self.eps).sqrt()),
+        said.UNBIASED,
+    ),
+    "eps outside": (
+        changed(normal=lambda self, x: centered(x, self.axis) / (var(x, self.axis).sqrt() + self.eps)),
+        said.EPS_OUTSIDE,
+    ),
+    "eps 1e-5": (changed(default_eps=1e-5), said.EPS_1E5),
+    "eps fixed": (
+        changed(normal=lambda self, x: centered(x, self.axis) / (var(x, self.axis) + 1e-6).sqrt()),
+        said.EPS_FIXED,
+    ),
+    "no affine": (changed(affine=lambda self, normal: normal), said.NO_AFFINE),
+    "affine along W": (changed(affine=lambda self, normal: normal * self.weight + self.bias), said.AFFINE_ON_W),
+    "one pass": (
+        changed(normal=lambda self, x: centered(x, self.axis) / (one_pass(x, self.axis) + self.eps).sqrt()),
+        said.ONE_PASS,
+    ),
+    "detached": (
+        changed(normal=lambda self, x: centered(x, self.axis) / (var(x, self.axis).detach() + self.eps).sqrt()),
+        said.DETACHED,
+    ),
+    "weight.data": (
+        changed(
+            affine=lambda self, normal: (
+                normal * self.weight.data.view((-1, 1, 1) if self.axis == 1 else (-1,))
+                + self.bias.view((-1, 1, 1) if self.axis == 1 else (-1,))
+            )
+        ),
+        "cuts the graph",
+    ),
+    "in place": (changed(forward=module_in_place), "in-place operation"),
+    "plain tensors": (changed(make_parameters=plain_tensors), "is no nn.Parameter"),
+    "no bias parameter": (changed(make_parameters=no_bias), "is missing: the layer has two parameters"),
+    "weight of shape (C, 1, 1)": (changed(make_parameters=columns), "one number per channel; view it"),
+    "weight starts at 0": (changed(start=0.0), "weight 1, bias 0"),
+    "running statistics": (changed(make_parameters=running_mean), "no statistics and no buffers"),
+    "layout not checked": (AnyLayout, "data_format is not checked"),
+    "layout refused by assert": (RefusesWithAssert, "raise ValueError(f"),
+    "layout not quoted": (RefusesSilently, "quote the value"),
+    "no super().__init__()": (NoSuper, "calls super().__init__()"),
+    "no nn.Module": (PlainClass, "write class MyLayerNorm(nn.Module)"),
+    "an object, not the class": (ByHand(4), "without parentheses"),
+}
+
+
+# ---------------------------------------------------------------- exercise 5: parameter_groups
+def groups(decays):
+    """An answer that lets those parameters decay of which `decays(name, parameter)` is true."""
+
+    def answer(model, weight_decay):
+        named = list(model.named_parameters())
+        return [
+            {"params": [p for name, p in named if decays(name, p)], "weight_decay": weight_decay},
+            {"params": [p for name, p in named if not decays(name, p)], "weight_decay": 0.0},
+        ]
+
+    return answer
+
+
+def one_group_each(model, weight_decay):
+    return [{"params": p, "weight_decay": weight_decay * (p.dim() >= 2)} for p in model.parameters()]
+
+
+def by_layer_type(model, weight_decay):
+    norms = {p for m in model.modules() if isinstance(m, (nn.LayerNorm, nn.BatchNorm2d)) for p in m.parameters()}
+    return groups(lambda name, p: p not in norms and not name.endswith("bias"))(model, weight_decay)
+
+
+def norms_only(model, weight_decay):
+    norms = {p for m in model.modules() if isinstance(m, (nn.LayerNorm, nn.BatchNorm2d)) for p in m.parameters()}
+    return groups(lambda name, p: p not in norms and "gamma" not in name)(model, weight_decay)
+
+
+def children_only(model, weight_decay):
+    mine = [p for layer in model for p in layer.parameters(recurse=False)]
+    return [
+        {"params": [p for p in mine if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in mine if p.ndim == 1], "weight_decay": 0.0},
+    ]
+
+
+def twice(model, weight_decay):
+    return [
+        {"params": list(model.parameters()), "weight_decay": weight_decay},
+        {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+
+
+def no_second_decay(model, weight_decay):
+    good = groups(lambda name, p: p.ndim > 1)(model, weight_decay)
+    del good[1]["weight_decay"]
+    return good
+
+
+GROUPS_RIGHT = {"by ndim": groups(lambda name, p: p.ndim > 1), "one group for each parameter": one_group_each}
+GROUPS_WRONG = {
+    "all decay": (groups(lambda name, p: True), "everything decays"),
+    "none decays": (groups(lambda name, p: False), "nothing decays"),
+    "swapped": (groups(lambda name, p: p.ndim == 1), "groups are swapped"),
+    "biases spared only": (groups(lambda name, p: not name.endswith("bias")), "only biases were spared"),
+    "by type of layer": (by_layer_type, "layer scale decays"),
+    "norms spared only": (norms_only, "biases decay"),
+    "direct children only": (children_only, "does not reach every layer"),
+    "1-D tensors in both": (twice, "conditions overlap"),
+    "second group without decay": (no_second_decay, "uses its default"),
+    "decay fixed at 0.05": (lambda m, wd: groups(lambda name, p: p.ndim > 1)(m, 0.05), "not a fixed number"),
+    "names": (
+        lambda m, wd: [{"params": [name for name, _ in m.named_parameters()], "weight_decay": wd}],
+        "not their names",
+    ),
+    "a dict": (lambda m, wd: {"params": list(m.parameters()), "weight_decay": wd}, "takes such a list"),
+}
+
+RIGHT = {
+    check.normalize: NORMALIZE_RIGHT,
+    check.axes_that_share: AXES_RIGHT,
+    check.layer_norm_channels_first: FIRST_RIGHT,
+    check.layernorm: CLASS_RIGHT,
+    check.parameter_groups: GROUPS_RIGHT,
+}
+WRONG = {
+    check.normalize: NORMALIZE_WRONG,
+    check.axes_that_share: AXES_WRONG,
+    check.layer_norm_channels_first: FIRST_WRONG,
+    check.layernorm: CLASS_WRONG,
+    check.parameter_groups: GROUPS_WRONG,
+}
+
+
+@pytest.mark.parametrize(
+    ("checker", "answer"),
+    [pytest.param(c, a, id=f"{c.__name__}-{name}") for c, table in RIGHT.items() for name, a in table.items()],
+)
+def test_right_answer_passes_however_it_is_spelled(checker, answer, capsys):
+    message = said_by(checker, answer, capsys)
+    assert message.startswith(f"✓ {checker.__name__}: ") and message.count("\n") == 1
+    checker(answer, strict=True)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("checker", "answer", "sentence"),
+    [pytest.param(c, *pair, id=f"{c.__name__}-{name}") for c, table in WRONG.items() for name, pair in table.items()],
+)
+def test_planted_mistake_is_named_and_no_other(checker, answer, sentence, capsys):
+    message = said_by(checker, answer, capsys)
+    assert message.startswith(f"✗ {checker.__name__}: "), message
+    assert {other for other in SENTENCES if other in message} == {sentence}, message
+    with pytest.raises(check.CheckFailed, match=f"✗ {checker.__name__}"):
+        checker(answer, strict=True)
+
+
+def test_every_exercise_has_at_least_five_planted_mistakes_and_two_right_spellings():
+    assert all(len(table) >= 5 for table in WRONG.values()) and all(len(table) >= 2 for table in RIGHT.values())
+    assert (
+        set(RIGHT) == set(WRONG) == {value for value in vars(check).values() if isinstance(value, types.FunctionType)}
+    )
+
+
+def stub(*args, **options):
+    raise NotImplementedError()
+
+
+def ellipsis(*args, **options):
+    return ...
+
+
+class Stub(nn.Module):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        raise NotImplementedError()
+
+
+class HalfStub(ByHand):
+    def forward(self, x):
+        raise NotImplementedError()
+
+
+@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
+@pytest.mark.parametrize("untouched", ["stub", None, ...])
+def test_untouched_stub_is_not_attempted_yet(checker, untouched, capsys):
+    if untouched == "stub":
+        untouched = Stub if checker is check.layernorm else stub
+    assert said_by(checker, untouched, capsys) == f"○ {checker.__name__}: not attempted yet\n"
+    with pytest.raises(check.CheckFailed, match="not attempted yet"):
+        checker(untouched, strict=True)
+
+
+def test_stubs_that_return_instead_of_raising_are_not_attempted_yet(capsys):
+    assert said_by(check.normalize, ellipsis, capsys) == "○ normalize: not attempted yet\n"
+    assert "missing `return`" in said_by(check.normalize, lambda x, eps=0: None, capsys)
+    assert said_by(check.layernorm, HalfStub, capsys) == "○ layernorm: not attempted yet\n"
+
+
+def raises(*args, **options):
+    raise KeyError("oops")
+
+
+def leaves(*args, **options):
+    raise SystemExit(3)
+
+
+def on_another_device(x=None, *args, **options):
+    return x.to("meta") if isinstance(x, torch.Tensor) else torch.empty(3, device="meta")
+
+
+class Hostile:
+    """Raises at whatever one does with it."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("do not touch")
+
+
+@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        3,
+        "text",
+        [],
+        torch.ones(2),
+        nn.ReLU(),
+        int,
+        nn.Identity,
+        raises,
+        leaves,
+        on_another_device,
+        lambda: None,
+        lambda *a, **k: "text",
+        lambda *a, **k: Hostile(),
+        lambda *a, **k: torch.tensor(1 + 2j),
+        lambda *a, **k: torch.eye(4).to_sparse(),
+        lambda *a, **k: [{"params": 5, "weight_decay": None}],
+        Hostile,
+    ],
+    ids=repr,
+)
+def test_nonsense_never_crashes_a_checker(checker, nonsense, capsys):
+    message = said_by(checker, nonsense, capsys)
+    assert message.startswith(f"✗ {checker.__name__}: ") and "likely: " in message, message
+
+
+def test_result_on_another_device_is_named(capsys):
+    assert "stay on the input's device" in said_by(check.normalize, on_another_device, capsys)
+
+
+def endless(*args, **options):
+    while True:
+        pass
+
+
+def endless_and_swallowing(*args, **options):
+    while True:
+        try:
+            time.sleep(0.01)
+        except:  # noqa: E722 - the worst that a learner can write
+            pass
+        if not WATCHED["running"]:
+            return None
+
+
+WATCHED = {"running": True}
+
+
+@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
+def test_endless_loop_is_cut_off(checker, capsys):
+    answer = changed(forward=endless) if checker is check.layernorm else endless
+    checker(answer, seconds=0.5)
+    message = capsys.readouterr().out
+    assert "still running after 0.5 s" in message and "a loop that never ends" in message
+
+
+def test_endless_loop_leaves_no_thread_behind():
+    check.normalize(endless, seconds=0.5)
+    assert not [thread for thread in threading.enumerate() if thread.name == "cnx-check"]
+
+
+def test_loop_that_swallows_everything_is_abandoned(capsys):
+    WATCHED["running"] = True
+    check.normalize(endless_and_swallowing, seconds=0.2)
+    assert "still running" in capsys.readouterr().out
+    WATCHED["running"] = False  # let its thread end
+
+
+def test_checker_leaves_random_numbers_and_grad_mode_alone():
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    with torch.no_grad():
+        check.layernorm(cnx.LayerNorm, strict=True)
+        assert not torch.is_grad_enabled()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_nbgraders_autograder_gets_an_exception(monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(check.CheckFailed):
+        check.normalize(lambda x, eps=1e-6: x)
+
+
+def test_message_survives_a_console_without_ticks(monkeypatch):
+    console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="strict")
+    monkeypatch.setattr(sys, "stdout", console)
+    check.normalize(NORMALIZE_RIGHT["PyTorch"])
+    console.flush()
+    assert b"normalize: mean 0" in console.buffer.getvalue()
