@@ -22,7 +22,7 @@ from unittest.mock import patch
 MODEL, DATA = "yolov8n-convnext.yaml", "smears.yaml"
 # For sets of a few hundred small images. Ultralytics' defaults are for COCO: batches are gathered up to 64 images before a step (nbs), and an
 # optimizer named by hand starts its biases at a rate of 0.1. Where you name a value, yours counts.
-RECIPE = {"imgsz": 320, "epochs": 40, "batch": 16, "nbs": 16, "optimizer": "AdamW", "lr0": 0.003, "warmup_bias_lr": 0.0}
+RECIPE = {"imgsz": 320, "epochs": 25, "batch": 16, "nbs": 16, "optimizer": "AdamW", "lr0": 0.003, "warmup_bias_lr": 0.0}
 
 
 def with_recipe(words: list[str]) -> list[str]:
@@ -116,7 +116,9 @@ def data(words: list[str]) -> None:
         "--from", dest="source", type=Path, help="folder or zip of the BCCD_Dataset repository, instead of the download"
     )
     smears = commands.add_parser("smears", help="the drawn blood smears")
-    smears.add_argument("--seed", type=int, default=0)
+    smears.add_argument("--seed", type=int, default=0, help="another seed draws another set")
+    smears.add_argument("--train", type=int, default=160, help="number of train images")
+    smears.add_argument("--val", type=int, default=40, help="number of val images")
     for command in (bccd, smears):
         command.add_argument("--out", type=Path, help="folder to write; default: datasets/ of the tutorial")
         command.add_argument("--overwrite", action="store_true", help="replace what is there")
@@ -130,7 +132,7 @@ def data(words: list[str]) -> None:
     elif args.command == "smears":
         from cnx_tutorial.data.smears import draw
 
-        print(draw(args.out or DATASETS / "smears", seed=args.seed, overwrite=args.overwrite))
+        print(draw(args.out or DATASETS / "smears", args.seed, args.train, args.val, args.overwrite))
     else:
         from cnx_tutorial.data.audit import audit
 

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,20 +78,36 @@ def prepare(
         )
     report = BccdReport(out)
     with staging_beside(out) as staging:
-        repository = find_repository(Path(source) if source else download(url, known_hash, staging, progress), staging)
-        verify(repository, digests)
+        given = source or url
+        repository = find_repository(
+            Path(source) if source else download(url, known_hash, staging, progress), staging, given
+        )
+        verify(repository, digests, given)
         made = staging / "made"
         for split in ("train", "val", "test"):
             convert(repository / "BCCD", made, split, report)
-        if out.exists():
-            shutil.rmtree(out)
-        made.rename(out)
+        replace(out, made, staging / "old")
     return report
+
+
+def replace(out: Path, made: Path, old: Path) -> None:
+    """Put `made` in the place of `out` by renaming alone, so that an interruption leaves either the old set or the new one."""
+    if not out.exists():
+        made.rename(out)
+        return
+    out.rename(old)
+    try:
+        made.rename(out)
+    except BaseException:
+        if not out.exists():
+            old.rename(out)
+        raise
 
 
 @contextmanager
 def staging_beside(out: Path) -> Iterator[Path]:
-    """A folder on the same disk as `out`, gone at the end of the block, whatever happened."""
+    """A folder on the same disk as `out`, gone at the end of the block, whatever happened; so are parents made for it, if nothing came of them."""
+    missing = [folder for folder in out.absolute().parents if not folder.exists()]  # the innermost first
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -105,17 +122,23 @@ def staging_beside(out: Path) -> Iterator[Path]:
             raise
         raise OSError(
             error.errno,
-            f"{error.strerror} while writing {out}; nothing was kept. Make room or give another folder with --out",
+            f"{error.strerror} while writing {out} ({error.filename or 'no file named'}); nothing was kept. "
+            "Make room or give another folder with --out",
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        for folder in missing:
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
 
 
 def download(url: str, known_hash: str | None, folder: Path, progress: bool) -> Path:
-    """Fetch the archive with pooch, which retries twice and keeps nothing of a broken transfer."""
-    fetch = pooch.HTTPDownloader(progressbar=progress, timeout=30)
+    """Fetch the archive with pooch, which tries twice and keeps nothing of a broken transfer."""
+    name = "bccd.zip"
+    store = pooch.create(folder, base_url="", registry={name: known_hash}, urls={name: url}, retry_if_failed=1)
     try:
-        return Path(pooch.retrieve(url, known_hash, fname="bccd.zip", path=folder, downloader=fetch))
+        return Path(store.fetch(name, downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30)))
     except ValueError as error:
         raise ValueError(f"{url} is not the archive that was expected: {error} Try again later. {BY_HAND}") from error
     except OSError as error:  # requests' errors are OSErrors without an errno; a full disk has one
@@ -126,39 +149,47 @@ def download(url: str, known_hash: str | None, folder: Path, progress: bool) -> 
         ) from error
 
 
-def find_repository(source: Path, staging: Path) -> Path:
-    """The folder that holds BCCD/: `source` itself, a folder in it, or in the zip that it is."""
+def find_repository(source: Path, staging: Path, given: Path | str) -> Path:
+    """The folder that holds BCCD/: `source` itself, a folder in it, or in the zip that it is; `given` is what an error calls it."""
+    if not source.exists():
+        raise FileNotFoundError(
+            f"{given} is not there (looked for {source.absolute()}); give the folder or zip of BCCD_Dataset"
+        )
     if source.is_file():
         try:
             with zipfile.ZipFile(source) as archive:
                 archive.extractall(staging / "unpacked")  # takes .. and leading slashes off every name
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise ValueError(f"{source} is not a whole zip archive ({error}); fetch it again") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise ValueError(f"{given} is not a whole zip archive ({error}). Fetch it again. {BY_HAND}") from error
         source = staging / "unpacked"
     for folder in (source, *sorted(p for p in source.glob("*") if p.is_dir()), source.parent):
         if (folder / "BCCD" / "Annotations").is_dir():
             return folder
     raise ValueError(
-        f"{source} is no copy of the BCCD_Dataset repository: no BCCD/Annotations in it. Give the repository's folder or zip"
+        f"{given} is no copy of the BCCD_Dataset repository: no BCCD/Annotations in it. Give the repository's folder or zip"
     )
 
 
-def verify(repository: Path, digests: Path) -> None:
+def verify(repository: Path, digests: Path, given: Path | str) -> None:
     """Compare every file that we know with its SHA-256 sum."""
+    expected_is = f"expected BCCD at commit {COMMIT[:7]}; fetch it again"
     for line in digests.read_text(encoding="utf-8").splitlines():
         expected, name = line.split(maxsplit=1)
         file = repository / name
         if not file.is_file():
-            raise ValueError(f"{file} is missing: this is not BCCD at commit {COMMIT[:7]}. Fetch it again")
-        if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
-            raise ValueError(f"{file} is not the file of commit {COMMIT[:7]} (its SHA-256 differs). Fetch it again")
+            raise ValueError(f"{name} is missing from {given}: {expected_is}")
+        content = file.read_bytes()
+        if file.suffix != ".jpg":
+            content = content.replace(b"\r\n", b"\n")  # git on Windows writes text files so
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise ValueError(f"{name} of {given} was changed or is damaged (its SHA-256 differs): {expected_is}")
 
 
 def convert(bccd: Path, out: Path, split: str, report: BccdReport) -> None:
     """Copy the images of one split byte for byte and write their labels; a split without list or images is left out."""
     listed = bccd / "ImageSets" / "Main" / f"{split}.txt"
     names = listed.read_text(encoding="utf-8").split() if listed.is_file() else []
-    if not names or (split == "test" and not (bccd / "JPEGImages" / f"{names[0]}.jpg").is_file()):
+    if not names or (split == "test" and not all((bccd / "JPEGImages" / f"{name}.jpg").is_file() for name in names)):
         return
     for kind in ("images", "labels"):
         (out / kind / split).mkdir(parents=True)

@@ -1,0 +1,184 @@
+"""The `cnx` command as a user runs it: real processes, in an empty folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cnx_tutorial.cli import RECIPE, with_recipe
+
+DATASETS = Path(__file__).parents[1] / "datasets"
+
+
+def cnx(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "cnx_tutorial.cli", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+@pytest.fixture
+def few(tmp_path) -> Path:
+    """The data YAML of eight train and four val smears, in a folder of its own."""
+    folder = tmp_path / "few"
+    for split, count in (("train", 8), ("val", 4)):
+        for kind, suffix in (("images", "jpg"), ("labels", "txt")):
+            (folder / kind / split).mkdir(parents=True)
+            for i in range(count):
+                shutil.copy(DATASETS / "smears" / kind / split / f"{i:03d}.{suffix}", folder / kind / split)
+    (folder / "few.yaml").write_text(
+        "train: images/train\nval: images/val\nnames: [Platelets, RBC, WBC]\n", encoding="utf-8"
+    )
+    return folder / "few.yaml"
+
+
+def test_train_prints_the_table_and_draws_the_picture(few, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    run = cnx("train", f"data={few}", "epochs=1", "imgsz=64", "batch=4", "plots=False", cwd=work)
+    assert run.returncode == 0, run.stderr
+    assert "train: 8 images" in run.stdout and "nothing wrong found" in run.stdout
+    table = dict(line.split("  ", 1) for line in run.stdout.splitlines() if "  " in line and line[0].isalpha())
+    wanted = (
+        "model",
+        "parameters",
+        "GFLOPs",
+        "epochs",
+        "seconds",
+        "mAP50",
+        "mAP50-95",
+        "ms per image",
+        "weights",
+        "picture",
+    )
+    assert not [name for name in wanted if name not in table]
+    assert table["model"].split() == ["yolov8n-convnext.yaml"] and table["epochs"].split() == ["1"]
+    picture = Path(table["picture"].strip())
+    assert picture.is_relative_to(work / "runs" / "few")
+    with Image.open(picture) as sheet:
+        assert sheet.size[0] == 900 and len(sheet.convert("RGB").getcolors(10**6)) > 1000
+    assert Path(table["weights"].strip()).is_file()
+    assert listing(work)[0] == "runs" and not [p for p in work.iterdir() if p.name != "runs"]
+
+    result = cnx(
+        "predict", f"model={table['weights'].strip()}", f"source={few.parent / 'images' / 'val'}", "imgsz=64", cwd=work
+    )
+    assert result.returncode == 0 and "4 " in result.stdout, result.stderr
+    result = cnx("val", f"model={table['weights'].strip()}", f"data={few}", "imgsz=64", "plots=False", cwd=work)
+    assert result.returncode == 0 and "mAP50-95" in result.stdout, result.stderr
+
+
+def test_compare_prints_both_columns(few, tmp_path):
+    run = cnx("compare", f"data={few}", "epochs=1", "imgsz=64", "batch=4", "plots=False", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "yolov8n-convnext.yaml  yolov8n.yaml" in run.stdout and "One run each" in run.stdout
+
+
+def test_what_the_user_says_counts_more_than_the_recipe():
+    words = with_recipe(["epochs=3", "data=bccd.yaml"])
+    assert "epochs=3" in words and f"epochs={RECIPE['epochs']}" not in words
+    assert f"lr0={RECIPE['lr0']}" in words and "name=bccd" in words
+    assert not [w for w in with_recipe(["optimizer=SGD"]) if w.startswith(("lr0", "warmup_bias_lr"))]
+    assert with_recipe(["resume=True", "model=last.pt"]) == ["resume=True", "model=last.pt"]
+
+
+def break_label(line: str):
+    return lambda folder: (folder / "labels/train/000.txt").write_text(f"{line}\n", encoding="utf-8")
+
+
+def truncate_image(folder: Path) -> None:
+    file = folder / "images/train/000.jpg"
+    file.write_bytes(file.read_bytes()[:2000])
+
+
+FAULTS = {
+    "class out of range": (break_label("3 0.5 0.5 0.1 0.1"), ["000.txt:1", "class 3", "0 to 2"]),
+    "box outside": (break_label("1 0.99 0.5 0.1 0.1"), ["000.txt:1", "sticks out"]),
+    "text in a label": (break_label("RBC 0.5 0.5 0.1 0.1"), ["000.txt:1", "five numbers"]),
+    "truncated JPEG": (truncate_image, ["000.jpg", "does not decode"]),
+    "missing folder": (lambda folder: shutil.rmtree(folder / "images/val"), ["images/val", "is not there"]),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_train_refuses_a_faulty_set_before_it_writes_anything(name, few, tmp_path):
+    plant, told = FAULTS[name]
+    plant(few.parent)
+    before = listing(tmp_path)
+    run = cnx("train", f"data={few}", "epochs=1", cwd=tmp_path)
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert not [part for part in told if part not in run.stderr], run.stderr
+    assert listing(tmp_path) == before
+
+
+WRONG = {
+    "no such data": (["train", "data=nowhere.yaml"], ["nowhere.yaml", "looked for"]),
+    "no such model": (["train", "model=yolov8n-convnxt.yaml"], ["yolov8n-convnxt.yaml", "-convnext.yaml"]),
+    "no such checkpoint": (["predict", "model=gone.pt"], ["gone.pt"]),
+    "no such argument": (["train", "epoch=3"], ["epoch"]),
+    "no such command": (["trian"], ["trian"]),
+    "audit of nothing": (["data", "audit", "gone.yaml"], ["gone.yaml", "looked for"]),
+    "bccd from nothing": (["data", "bccd", "--from", "gone", "--out", "b"], ["gone", "BCCD"]),
+    "smears over a folder": (["data", "smears", "--out", "."], ["is there already", "--overwrite"]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_is_one_message_and_nothing_is_written(name, tmp_path):
+    words, told = WRONG[name]
+    run = cnx(*words, cwd=tmp_path)
+    said = run.stdout + run.stderr
+    assert run.returncode == 1 and "Traceback" not in said, said
+    assert not [part for part in told if part not in said], said
+    assert not listing(tmp_path)
+
+
+def test_a_yaml_with_a_wrong_row_is_one_message(few, tmp_path):
+    file = tmp_path / "yolov8-wrong.yaml"
+    file.write_text("nc: 3\nbackbone: [[-1, 1, ConvNeXtStm, [16]]]\nhead: [[[0], 1, Detect, [nc]]]\n", encoding="utf-8")
+    run = cnx("train", f"model={file}", f"data={few}", cwd=tmp_path)
+    assert run.returncode == 1 and "row 0" in run.stderr and "did you mean ConvNeXtStem" in run.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_data_smears_and_audit(tmp_path):
+    assert (
+        cnx("data", "smears", "--out", "mine", "--seed", "5", "--train", "3", "--val", "2", cwd=tmp_path).returncode
+        == 0
+    )
+    assert len(list((tmp_path / "mine" / "images" / "train").iterdir())) == 3
+    run = cnx("data", "audit", str(DATASETS / "smears.yaml"), cwd=tmp_path)
+    assert run.returncode == 0 and "nothing wrong found" in run.stdout
+
+
+def test_doctor_says_what_is_here_and_that_nothing_is_to_be_fixed(tmp_path):
+    run = cnx("doctor", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    for part in ("python", "torch ", "ultralytics", "jupyterlab", "device", "smears", "Nothing to fix"):
+        assert part in run.stdout
+    assert not listing(tmp_path)
+
+
+def test_doctor_tells_a_package_that_is_too_old_and_how_to_mend_it(monkeypatch, capsys):
+    from cnx_tutorial import doctor
+
+    found = doctor.version
+    monkeypatch.setattr(doctor, "version", lambda name: "8.0.0" if name == "ultralytics" else found(name))
+    assert doctor.examine() == 1
+    assert "fix: pip install 'ultralytics" in capsys.readouterr().out
+
+
+def test_help_names_every_command(tmp_path):
+    run = cnx(cwd=tmp_path)
+    assert run.returncode == 0
+    assert not [
+        word
+        for word in ("train", "val", "predict", "export", "compare", "doctor", "audit", "lab")
+        if word not in run.stdout
+    ]
