@@ -5,6 +5,9 @@ that was trained on. Errors are what makes a figure wrong or a training fail; wa
 """
 
 import hashlib
+import json
+import os
+import sys
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +16,7 @@ from pathlib import Path
 import yaml
 from PIL import Image
 
+SPLITS = ("train", "val", "test")
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 ROUNDING = 1e-3  # label files round to a few digits; a box may stick out by that much
 
@@ -72,7 +76,8 @@ def audit(data: str | Path) -> AuditReport:
 
     Errors: a YAML without names, train or val; a folder that is not there; a label line that is not `class x y width height`; a class that has no
     name; a box outside the image or without area; an image that does not decode; the same picture in two splits (val would then measure memory).
-    Warnings: an image without labels (it counts as background), the same picture twice in one split.
+    Warnings: an image without labels (it counts as background), the same picture twice in one split, the very same file in two splits (some YAMLs
+    do that on purpose, to see whether a network can overfit), a folder that Ultralytics will download.
     """
     report = AuditReport(Path(data))
     splits = read_yaml(report)
@@ -84,11 +89,14 @@ def audit(data: str | Path) -> AuditReport:
                 digests[digest].append((split, image))
                 report.problems += [Problem("error", image, None, wrong)] if wrong else []
                 check_labels(report, split, image)
+        if files and not report.boxes[split] and split != "test":
+            message = f"{split} has no box at all; its labels were looked for as {label_file(files[0])}"
+            report.problems.append(Problem("error", report.data, None, message))
     for copies in digests.values():
         for split, image in copies[1:]:
             first_split, first = copies[0]
-            leak = split != first_split
-            message = f"the same picture as {first.name} in {first_split}; {'keep it in one split only' if leak else 'remove one'}"
+            leak = split != first_split and image != first
+            message = f"the same picture as {first.name} in {first_split}; {'remove one' if split == first_split else 'keep it in one split only'}"
             report.problems.append(Problem("error" if leak else "warning", image, None, message))
     report.problems.sort(key=lambda p: (p.severity, str(p.file), p.line or 0))
     return report
@@ -105,23 +113,55 @@ def read_yaml(report: AuditReport) -> dict[str, list[Path]]:
     if not file.is_file():
         return wrong(f"no such data YAML (looked for {file.absolute()}); give a file such as datasets/smears.yaml")
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return wrong(f"is not YAML: {' '.join(str(error).split())}")
-    if not isinstance(content, dict) or not {"names", "train", "val"} <= content.keys():
+    named = (
+        "nc" if isinstance(content, dict) and content.get("nc") else "names"
+    )  # either tells how many classes there are
+    if not isinstance(content, dict) or not all(content.get(key) for key in (named, "train", "val")):
         given = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
         return wrong(f"a data YAML has the keys names, train and val; given: {given}")
-    names = content["names"]
+    for key in ("path", *SPLITS):
+        places = content[key] if isinstance(content.get(key), list) and key != "path" else [content.get(key) or ""]
+        if not all(isinstance(place, str) for place in places):
+            return wrong(f"{key} is a path{'' if key == 'path' else ' or a list of paths'}; given {content[key]!r}")
+    nc, names = content.get("nc"), content.get("names")
+    if names is None:
+        names = [f"class_{k}" for k in range(nc)] if isinstance(nc, int) else None
     report.names = dict(enumerate(names)) if isinstance(names, list) else names
-    if not isinstance(report.names, dict) or sorted(report.names) != list(range(len(report.names))):
+    if isinstance(names, dict) and all(str(k).isdecimal() for k in names):  # ids may be quoted
+        report.names = {int(k): name for k, name in names.items()}
+    if not isinstance(report.names, dict) or set(report.names) != set(range(len(report.names))):
+        report.names = {}
         return wrong(f"names is a list, or numbers the classes 0, 1, 2, ... without a gap; given {names!r}")
-    if content.get("nc", len(report.names)) != len(report.names):
-        wrong(f"nc is {content['nc']}, but there are {len(report.names)} names; leave nc out")
-    root = file.parent / (content.get("path") or "")  # an absolute path stands for itself
-    return {s: images_of(report, root, content[s]) for s in ("train", "val", "test") if content.get(s)}
+    if nc is not None and nc != len(report.names):
+        wrong(f"nc is {nc!r}, but there are {len(report.names)} names; leave nc out")
+    root = root_of(file, content.get("path"))
+    return {s: images_of(report, root, content[s], content.get("download")) for s in SPLITS if content.get(s)}
 
 
-def images_of(report: AuditReport, root: Path, places: str | list[str]) -> list[Path]:
+def root_of(file: Path, path: str | None) -> Path:
+    """What train and val are relative to: `path`, else the YAML's folder. As in Ultralytics, a relative `path` counts from the current folder,
+    then from the datasets_dir of its settings; the YAML's folder, which many expect, is tried last."""
+    if not path:
+        return file.parent
+    candidates = [Path(path), datasets_dir() / path, file.parent / path]
+    return next((folder for folder in candidates if folder.exists()), candidates[0])
+
+
+def datasets_dir() -> Path:
+    """datasets_dir of Ultralytics' settings file, read without importing Ultralytics; the current folder where there is none."""
+    home = {"win32": Path.home() / "AppData/Roaming", "darwin": Path.home() / "Library/Application Support"}
+    home = home.get(sys.platform) or Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    settings = Path(os.environ.get("YOLO_CONFIG_DIR") or home).expanduser() / "Ultralytics" / "settings.json"
+    try:
+        return Path(json.loads(settings.read_text(encoding="utf-8"))["datasets_dir"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Path()
+
+
+def images_of(report: AuditReport, root: Path, places: str | list[str], download: object) -> list[Path]:
     """All images of a folder, a text file with one image a line, or a list of those."""
     files: list[Path] = []
     for place in [places] if isinstance(places, str) else places:
@@ -129,8 +169,13 @@ def images_of(report: AuditReport, root: Path, places: str | list[str]) -> list[
         if path.is_dir():
             files += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
         elif path.is_file():
-            lines = path.read_text(encoding="utf-8").split("\n")
-            files += [path.parent / line.strip() for line in lines if line.strip()]
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+            listed = [path.parent / line if line.startswith("./") else Path(line) for line in lines]
+            files += [image for image in listed if image.suffix.lower() in SUFFIXES]
+        elif download:
+            message = f"{place!r} is not there yet ({path.absolute()}); Ultralytics will download it"
+            report.problems.append(Problem("warning", report.data, None, message))
+            continue
         else:
             message = f"{place!r} is not there: looked for {path.absolute()}; mend the path, or make the set (cnx data)"
             report.problems.append(Problem("error", report.data, None, message))
@@ -170,7 +215,7 @@ def check_labels(report: AuditReport, split: str, image: Path) -> None:
             Problem("warning", image, None, f"has no labels, so it counts as background (looked for {file})")
         )
         return
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     if not any(map(str.strip, lines)):
         report.problems.append(Problem("warning", file, None, "is empty, so its image counts as background"))
     for number, line in enumerate(lines, 1):

@@ -1,0 +1,117 @@
+"""The frame: what the files around the package say is true and agrees."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import pytest_socket
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def requirements() -> list[Requirement]:
+    return [Requirement(r) for r in [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]]
+
+
+def test_environment_yml_takes_everything_from_pip_and_no_version_of_its_own():
+    environment = yaml.safe_load(text("environment.yml"))
+    python, pip, from_pip = environment["dependencies"]
+    assert environment["name"] == "cnx-tutorial" and environment["channels"] == ["conda-forge"]
+    assert python == "python=3.11" and pip == "pip" and from_pip == {"pip": ["-e .[dev]"]}
+
+
+def test_the_packages_of_the_mission_are_required():
+    names = {r.name for r in requirements()}
+    assert {"torch", "ultralytics", "jupyterlab", "torchinfo", "matplotlib", "nbval"} <= names
+
+
+def test_every_range_has_an_upper_end_and_holds_the_recorded_version():
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)$", text("constraints.txt"), re.MULTILINE))
+    pinned = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
+    for r in requirements():
+        if r.name == "cnx-tutorial":
+            continue
+        assert any(s.operator in ("<", "==") for s in r.specifier), f"{r} has no upper end"
+        assert r.specifier.contains(Version(pinned[r.name])), f"{r} against {pinned[r.name]}"
+
+
+def test_constraints_are_versions_only():
+    lines = [line for line in text("constraints.txt").splitlines() if not line.startswith("#")]
+    assert lines == sorted(lines, key=str.lower)
+    assert not [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line)]
+
+
+def test_the_licence_is_declared_everywhere():
+    assert PROJECT["license"] == "AGPL-3.0-only"
+    assert "GNU AFFERO GENERAL PUBLIC LICENSE" in text("LICENSE") and "AGPL-3.0-only" in text("README.md")
+    for file in [*(ROOT / "datasets").glob("*.yaml"), *(ROOT / "cnx_tutorial/yolo/configs").glob("*.yaml")]:
+        assert "SPDX-License-Identifier: AGPL-3.0-only" in file.read_text(encoding="utf-8").splitlines()[0], file
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "datasets/README.md"])
+def test_local_links_and_pictures_resolve(name):
+    for target in re.findall(r"\]\(([^)#]+)\)", text(name)):
+        if "://" not in target:
+            assert ((ROOT / name).parent / target).exists(), target
+
+
+def test_commands_of_the_readme_exist():
+    targets = re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)
+    assert {"train", "test", "lab", "lint", "notebooks"} <= set(targets)
+    assert set(re.findall(r"`?make ([a-z]+)", text("README.md") + text("CONTRIBUTING.md"))) <= set(targets)
+
+
+def test_the_readmes_cpu_figure_is_the_stored_one():
+    stored = json.loads(text("benchmarks/results/cpu_epoch.json"))
+    assert f"| {stored['ratio']:.2f} of it" in text("README.md") and stored["ratio"] <= 0.6
+
+
+def test_the_readmes_table_is_the_stored_one():
+    stored = json.loads(text("benchmarks/results/main_job_smears.json"))
+    for name, value in stored["table"].items():
+        assert f"| {name} | {value} |" in text("README.md")
+    assert float(stored["table"]["mAP50"]) >= 0.80
+
+
+def test_layers_run_one_way():
+    """nn imports nothing of ours, data stands alone, and only yolo imports ultralytics."""
+    for file in (ROOT / "cnx_tutorial").rglob("*.py"):
+        part, code = file.relative_to(ROOT / "cnx_tutorial").parts[0], file.read_text(encoding="utf-8")
+        ours = set(re.findall(r"^\s*from cnx_tutorial\.(\w+)", code, re.MULTILINE))
+        assert part not in ("nn", "data") or ours <= {part}, file
+        assert part != "yolo" or ours <= {"nn", "yolo"}, file
+        if part not in ("yolo", "cli.py"):
+            assert not re.search(r"^\s*(from|import) ultralytics", code, re.MULTILINE), file
+
+
+def test_no_address_of_a_registry_and_no_path_of_a_machine_is_committed():
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if files.returncode:
+        pytest.skip("not a git checkout")
+    wrong = re.compile(r"(?<![\w.])/(?:home|Users|root|work)/\w|pypi\.org|pythonhosted|registry\.npmjs")
+    for name in filter(None, files.stdout.split("\0")):
+        file = ROOT / name
+        if file.suffix in (".jpg", ".png") or file == Path(__file__) or not file.is_file():
+            continue
+        assert not wrong.search(file.read_text(encoding="utf-8")), name
+
+
+def test_connections_that_leave_the_machine_are_refused_here_and_in_children():
+    with pytest.raises(pytest_socket.SocketConnectBlockedError):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)  # an address reserved for documentation
+    code = "import requests; requests.get('http://192.0.2.1/', timeout=20)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode and "ProxyError" in run.stderr
