@@ -5,17 +5,20 @@ import re
 import socket
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 import pytest_socket
+import tomllib
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+PLANTED = {"test_project.py", "test_notebook_rules.py"}  # these two hold examples of what is searched for
 
 
 def text(name: str) -> str:
@@ -104,7 +107,7 @@ def test_no_address_of_a_registry_and_no_path_of_a_machine_is_committed():
     wrong = re.compile(r"(?<![\w.])/(?:home|Users|root|work)/\w|pypi\.org|pythonhosted|registry\.npmjs")
     for name in filter(None, files.stdout.split("\0")):
         file = ROOT / name
-        if file.suffix in (".jpg", ".png") or file == Path(__file__) or not file.is_file():
+        if file.suffix in (".jpg", ".png") or file.name in PLANTED or not file.is_file():
             continue
         assert not wrong.search(file.read_text(encoding="utf-8")), name
 

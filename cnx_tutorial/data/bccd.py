@@ -7,18 +7,16 @@ Source: github.com/Shenggan/BCCD_Dataset at the commit below.
 
 import hashlib
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pooch
 
 from cnx_tutorial.data.smears import NAMES
+from cnx_tutorial.data.staging import replace, staging_beside
 from cnx_tutorial.data.voc import voc_to_yolo
 
 COMMIT = "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
@@ -88,49 +86,6 @@ def prepare(
             convert(repository / "BCCD", made, split, report)
         replace(out, made, staging / "old")
     return report
-
-
-def replace(out: Path, made: Path, old: Path) -> None:
-    """Put `made` in the place of `out` by renaming alone, so that an interruption leaves either the old set or the new one."""
-    if not out.exists():
-        made.rename(out)
-        return
-    out.rename(old)
-    try:
-        made.rename(out)
-    except BaseException:
-        if not out.exists():
-            old.rename(out)
-        raise
-
-
-@contextmanager
-def staging_beside(out: Path) -> Iterator[Path]:
-    """A folder on the same disk as `out`, gone at the end of the block, whatever happened; so are parents made for it, if nothing came of them."""
-    missing = [folder for folder in out.absolute().parents if not folder.exists()]  # the innermost first
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise OSError(
-            f"cannot write into {out.parent} ({error.strerror}): give a folder of yours with --out"
-        ) from error
-    try:
-        yield staging
-    except OSError as error:
-        if isinstance(error, ConnectionError) or error.errno is None:
-            raise
-        raise OSError(
-            error.errno,
-            f"{error.strerror} while writing {out} ({error.filename or 'no file named'}); nothing was kept. "
-            "Make room or give another folder with --out",
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        for folder in missing:
-            if any(folder.iterdir()):
-                break
-            folder.rmdir()
 
 
 def download(url: str, known_hash: str | None, folder: Path, progress: bool) -> Path:

@@ -5,13 +5,13 @@ that what is learnt on it means something there. Each picture has its own seed, 
 Sizes and counts after Shenggan/BCCD_Dataset, at half its resolution; all drawing is ours.
 """
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 from tqdm import tqdm
+
+from cnx_tutorial.data.staging import replace, staging_beside
 
 NAMES = ("Platelets", "RBC", "WBC")  # ids 0 1 2, as in BCCD
 WIDTH, HEIGHT = 320, 240
@@ -146,19 +146,12 @@ def draw(
         raise FileExistsError(
             f"{out} is there already: give another folder (--out), or ask to replace it (--overwrite)"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
+    with staging_beside(out) as staging:
         todo = [(s, i) for s, count in enumerate((train, val)) for i in range(count)]
         for split, i in tqdm(todo, desc=f"drawing {out.name}", unit="image", disable=not progress):
             image, boxes = draw_smear(np.random.Generator(np.random.PCG64([seed, split, i])))
-            write(staging, SPLITS[split], f"{i:03d}", image, boxes)
-        if out.exists():
-            shutil.rmtree(out)
-        staging.chmod(0o755)
-        staging.rename(out)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+            write(staging / "made", SPLITS[split], f"{i:03d}", image, boxes)
+        replace(out, staging / "made", staging / "old")
     return out
 
 

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("nbgrader", reason="student copies are made with nbgrader")
 
-from cnx_tutorial.teaching import students  # noqa: E402
+from cnx_tutorial.teaching import students
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXERCISES = sorted((NOTEBOOKS / "exercises").glob("[0-9]*.ipynb"))

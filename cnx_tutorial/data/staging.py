@@ -1,0 +1,50 @@
+"""Make a folder completely or not at all: write beside it, and move it into place at the end."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def replace(out: Path, made: Path, old: Path) -> None:
+    """Put `made` in the place of `out` by renaming alone, so that an interruption leaves either the old set or the new one."""
+    if not out.exists():
+        made.rename(out)
+        return
+    out.rename(old)
+    try:
+        made.rename(out)
+    except BaseException:
+        if not out.exists():
+            old.rename(out)
+        raise
+
+
+@contextmanager
+def staging_beside(out: Path) -> Iterator[Path]:
+    """A folder on the same disk as `out`, gone at the end of the block, whatever happened; so are parents made for it, if nothing came of them."""
+    missing = [folder for folder in out.absolute().parents if not folder.exists()]  # the innermost first
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise OSError(
+            f"cannot write into {out.parent} ({error.strerror}): give a folder of yours with --out"
+        ) from error
+    try:
+        yield staging
+    except OSError as error:
+        if isinstance(error, ConnectionError) or error.errno is None:
+            raise
+        raise OSError(
+            error.errno,
+            f"{error.strerror} while writing {out} ({error.filename or 'no file named'}); nothing was kept. "
+            "Make room or give another folder with --out",
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        for folder in missing:
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
