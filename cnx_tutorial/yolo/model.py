@@ -1,6 +1,7 @@
 """`YOLO`: ultralytics.YOLO that knows our layers, YAMLs, data sets and trainer."""
 
 import hashlib
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 import ultralytics
 from torch import nn
 
+from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
 from cnx_tutorial.yolo.quiet import all_cores
 from cnx_tutorial.yolo.trainer import ConvNeXtTrainer
@@ -96,6 +98,11 @@ class YOLO(ultralytics.YOLO):
         Raises:
             ValueError: the file is no ConvNeXt checkpoint or does not fit; the message names the first tensors that differ.
         """
+        stem = next((m for m in self.model.modules() if isinstance(m, ConvNeXtStem)), None)
+        if stem:
+            fold_input_normalisation(
+                deepcopy(stem)
+            )  # a stem that cannot be folded is refused before anything is loaded
         report = load_weights(self.model, source)
-        fold_input_normalisation(next(m for m in self.model.modules() if type(m).__name__ == "ConvNeXtStem"))
+        fold_input_normalisation(stem)
         return report

@@ -9,7 +9,8 @@ import torch
 import torchvision
 
 from cnx_tutorial import nn
-from cnx_tutorial.nn.weights import load_weights, translate
+from cnx_tutorial.nn.weight_names import translate
+from cnx_tutorial.nn.weights import load_weights
 from tests.nn.names import PARITY, largest_difference, randomise
 
 NETWORKS = {  # name: theirs, ours

@@ -133,6 +133,11 @@ def test_the_layer_table_names_our_layers_with_their_parameters():
 
 
 MISTAKES = {
+    "stock row with wrong arguments": (replaced(7, [-1, 1, "C2f", ["wide"]]), ["row 7 ", "C2f", "Ultralytics cannot build this row"]),
+    "row that reads a later one": (replaced(6, [[-1, 11], 1, "Concat", [1]]), ["row 6 ", "Concat", "IndexError"]),
+    "text as drop path": (small(drop_path="high"), ["key drop_path is 'high'", "expected int or float"]),
+    "drop path above 1": (small(drop_path=2), ["row 3 ", "drop_path is a probability", "2"]),
+    "number as grn": (small(grn=1), ["key grn is 1", "expected bool"]),
     "unknown name": (replaced(1, [-1, 2, "ConvNeXtBlok", [16]]), ["row 1 ", "ConvNeXtBlok", "did you mean ConvNeXtBlock"]),
     "unknown name, nothing near": (replaced(1, [-1, 2, "Zzyzx", [16]]), ["row 1 ", "Zzyzx", "ConvNeXtStem"]),
     "block changes channels": (replaced(3, [-1, 3, "ConvNeXtBlock", [48]]), ["row 3 ", "c1=32 and c2=48", "ConvNeXtDownsample"]),
