@@ -18,7 +18,7 @@ from pathlib import Path
 from cnx_tutorial.cli import RECIPE, run_ultralytics, val_images, with_recipe
 from cnx_tutorial.yolo import report
 
-JOBS = {"smears": {}, "bccd": {"epochs": 40}}  # what is given to `cnx train` beside the data
+JOBS = {"smears": {}, "bccd": {"epochs": 30}}  # what is given to `cnx train` beside the data
 HERE = Path(__file__).parent
 
 
