@@ -1,13 +1,26 @@
-"""Notebooks under nbval: start their kernels as JupyterLab does, without PYTEST_CURRENT_TEST.
+"""For tests and notebooks alike: no network, settings of their own, and kernels that start as JupyterLab starts them."""
 
-With that variable ipykernel stops capturing the output of child processes and of C libraries, and Ultralytics moves its
-runs into its own tests folder.
-"""
-
+import atexit
 import os
+import shutil
+import tempfile
+
+# Before ultralytics is imported anywhere: its settings live in a folder of this run, and no child process reaches the network.
+os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="cnx-settings-")
+atexit.register(shutil.rmtree, os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
+os.environ["YOLO_OFFLINE"] = "1"
+for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+    os.environ[name] = "http://127.0.0.1:9"  # the discard port: nobody answers
+for name in ("no_proxy", "NO_PROXY"):
+    os.environ[name] = "127.0.0.1,localhost"
 
 
 def pytest_collectstart(collector):
+    """Start a notebook's kernel without PYTEST_CURRENT_TEST.
+
+    With that variable ipykernel stops capturing the output of child processes and of C libraries, and Ultralytics moves its runs into its own
+    tests folder.
+    """
     if not hasattr(collector, "skip_compare"):  # only nbval's notebook files have it
         return
     start_kernel = collector.setup

@@ -5,11 +5,11 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import pytest_socket
-import tomllib
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
