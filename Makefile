@@ -25,5 +25,6 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-notebooks: setup        ## execute all notebooks again and store their outputs
+notebooks: setup        ## execute all notebooks again, store their outputs, make the student copies
 	$(BIN)/python -m cnx_tutorial.teaching.record
+	$(BIN)/python -m cnx_tutorial.teaching.students

@@ -146,6 +146,16 @@ def test_a_fresh_process_predicts_validates_and_trains_on_from_best_pt(module, t
     assert f"trainer {trainer}" in fresh_process(code)
 
 
+def test_register_is_enough_for_who_stays_with_ultralytics_yolo(discs, tmp_path):
+    code = (
+        "import cnx_tutorial; cnx_tutorial.register(); cnx_tutorial.register()\n"
+        "from ultralytics import YOLO\nyolo = YOLO('yolov8n-convnext.yaml')\n"
+        f"yolo.train(data={str(discs)!r}, project={str(tmp_path)!r}, **{SHORT!r})\n"
+        "print('trained', type(yolo.trainer).__name__, type(yolo.model.model[0]).__name__)"
+    )
+    assert "trained DetectionTrainer ConvNeXtStem" in fresh_process(code)
+
+
 def test_safe_load_accepts_our_checkpoint_and_only_when_registered(trained):
     load = f"from ultralytics import YOLO; YOLO({str(trained)!r}); print('loaded')"
     assert "loaded" in fresh_process(f"import cnx_tutorial; cnx_tutorial.register(); {load}", ULTRALYTICS_SAFE_LOAD="1")
