@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import ultralytics
 from torch import nn
+from ultralytics.engine.model import Model
 
 from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
@@ -44,10 +45,15 @@ class YOLO(ultralytics.YOLO):
         ValueError: a row of the YAML is wrong; the message names the row and the mend.
     """
 
-    def __init__(self, model: str | Path = "yolov8n-convnext.yaml", task: str | None = None, verbose: bool = False):
+    def __init__(
+        self, model: str | Path | Model = "yolov8n-convnext.yaml", task: str | None = None, verbose: bool = False
+    ):
         with all_cores():
             super().__init__(model, task, verbose)
-        self.as_built = None if self.ckpt or not isinstance(self.model, nn.Module) else fingerprint(self.model)
+        if isinstance(model, Model):  # somebody's model, taken over with all that it has: its weights count as put in
+            self.__dict__.setdefault("as_built", "")
+        else:
+            self.as_built = fingerprint(self.model) if self.cfg else None
 
     @property
     def task_map(self) -> dict[str, dict[str, Any]]:
@@ -58,7 +64,7 @@ class YOLO(ultralytics.YOLO):
         if "data" in kwargs:
             kwargs["data"] = find_data(kwargs["data"])
         # Stock train() builds a YAML model anew. That is right for an untouched one (`seed` decides its weights), but loses loaded weights.
-        if not self.ckpt and self.as_built and fingerprint(self.model) != self.as_built:
+        if not self.ckpt and self.as_built is not None and fingerprint(self.model) != self.as_built:
             self.ckpt = {"model": self.model}
         with all_cores():
             return super().train(trainer, **kwargs)

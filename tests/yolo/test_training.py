@@ -113,6 +113,17 @@ def test_weights_put_into_a_model_before_train_survive_it(discs, tmp_path):
     assert torch.equal(at_start[0]["model.0.conv.weight"], stem)
 
 
+def test_weights_of_a_model_that_is_taken_over_survive_too(discs, tmp_path):
+    import ultralytics
+
+    at_start, stock = [], ultralytics.YOLO("yolov8n-convnext.yaml")
+    stem = stock.model.model[0].conv.weight.detach().clone()
+    yolo = YOLO(stock)
+    yolo.add_callback("on_train_start", first_weights(at_start))
+    yolo.train(data=str(discs), project=str(tmp_path), **SHORT)
+    assert torch.equal(at_start[0]["model.0.conv.weight"], stem)
+
+
 def test_an_untouched_model_starts_from_what_the_seed_decides(discs, tmp_path):
     starts = []
     for seed in (1, 1, 2):
