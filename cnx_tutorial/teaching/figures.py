@@ -75,7 +75,7 @@ def shared_statistics(masks: Mapping[str, Tensor], chosen: tuple[int, int, int, 
         images, channels, height, width = mask.shape
         for n, c, h, w in np.ndindex(*mask.shape):
             across, down = h * width + w, n * (channels + 1.2) + c
-            style = dict(facecolor=ORANGE, hatch="//") if mask[n, c, h, w] else dict(facecolor=GREY)
+            style = dict(facecolor=ORANGE, hatch="///") if mask[n, c, h, w] else dict(facecolor=GREY)
             panel.add_patch(Rectangle((across, down), 1, 1, edgecolor="white", linewidth=1, **style))
             if (n, c, h, w) == chosen:
                 panel.plot(across + 0.5, down + 0.5, "X", color="black", markersize=10)
@@ -108,7 +108,7 @@ def error_bars(errors: Mapping[str, float], xlabel: str) -> Figure:
     """One horizontal bar for each error, on a logarithmic axis, with its size written beside it."""
     figure, panel = plt.subplots(figsize=(8, 0.55 * len(errors) + 1.1), dpi=DPI, layout="constrained")
     bars = panel.barh(list(errors), list(errors.values()), color=SKY, edgecolor=BLUE)
-    panel.bar_label(bars, [f"{value:.1g}" for value in errors.values()], padding=4)
+    panel.bar_label(bars, [f"{value:.2g}" for value in errors.values()], padding=4)
     panel.set(xscale="log", xlabel=xlabel)
     panel.set_xlim(right=max(errors.values()) * 20)
     panel.invert_yaxis()
