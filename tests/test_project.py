@@ -89,6 +89,14 @@ def test_the_readmes_table_is_the_stored_one():
     assert float(stored["table"]["mAP50"]) >= 0.80
 
 
+@pytest.mark.parametrize(("job", "least", "minutes"), [("smears", 0.80, 4), ("bccd", 0.75, 15)])
+def test_the_readmes_results_of_the_main_job_are_the_stored_ones(job, least, minutes):
+    stored = json.loads(text(f"benchmarks/results/main_job_{job}.json"))
+    taken = stored["wall_seconds"] / 60
+    assert f"| {stored['table']['mAP50']} in {taken:.1f} minutes, 2 cores |" in text("README.md")
+    assert float(stored["table"]["mAP50"]) >= least and taken <= minutes
+
+
 def test_layers_run_one_way():
     """nn imports nothing of ours, data stands alone, and only yolo imports ultralytics."""
     for file in (ROOT / "cnx_tutorial").rglob("*.py"):
