@@ -60,6 +60,12 @@ def run_ultralytics(words: list[str]) -> list:
 
     class CommandYOLO(YOLO):
         def train(self, **kwargs):
+            if kwargs.get("resume") is True and not (self.ckpt or {}).get("optimizer"):
+                # Ultralytics would start a new training here, on a set that it downloads.
+                raise ValueError(
+                    f"{kwargs['model']} has nothing to resume: that training is finished, or never began. "
+                    f"To train on from its weights: cnx train model={kwargs['model']} data=..."
+                )
             data = find_data(kwargs.get("data"))
             # Sets that Ultralytics ships or fetches are its own business.
             theirs = isinstance(data, str) and not Path(data).exists() and (":" in data or check_yaml(data, hard=False))

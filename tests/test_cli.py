@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,8 +72,31 @@ def test_train_prints_the_table_and_draws_the_picture(few, tmp_path):
         "predict", f"model={table['weights'].strip()}", f"source={few.parent / 'images' / 'val'}", "imgsz=64", cwd=work
     )
     assert result.returncode == 0 and "4 " in result.stdout, result.stderr
+    result = cnx("train", "resume=True", f"model={table['weights'].strip()}", cwd=work)
+    assert result.returncode == 1 and "has nothing to resume" in result.stderr
     result = cnx("val", f"model={table['weights'].strip()}", f"data={few}", "imgsz=64", "plots=False", cwd=work)
     assert result.returncode == 0 and "mAP50-95" in result.stdout, result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to one process on Windows")
+def test_an_interrupted_training_says_how_to_go_on_and_does(few, tmp_path):
+    words = ["train", f"data={few}", "epochs=500", "imgsz=64", "batch=4", "plots=False"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cnx_tutorial.cli", *words],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    last = tmp_path / "runs" / "few" / "weights" / "last.pt"
+    while not last.exists():
+        time.sleep(0.1)
+        assert process.poll() is None, process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "cnx train resume=True model=" in said and "Traceback" not in said
+    run = cnx("train", "resume=True", f"model={last}", "epochs=500", "time=0.0001", cwd=tmp_path)
+    assert run.returncode == 0 and "Resuming training" in run.stdout, run.stdout[-1500:] + run.stderr
 
 
 def test_compare_prints_both_columns(few, tmp_path):
