@@ -102,6 +102,9 @@ NORMALIZE_RIGHT = {
 NORMALIZE_WRONG = {
     "unbiased": (lambda x, eps=1e-6: centered(x) / (x.var() + eps).sqrt(), said.UNBIASED),
     "eps outside": (lambda x, eps=1e-6: centered(x) / (var(x).sqrt() + eps), said.EPS_OUTSIDE),
+    "unbiased and eps outside": (lambda x, eps=1e-6: centered(x) / (x.std() + eps), said.BOTH_IN_STD),
+    "a name that is not there": (lambda x, eps=1e-6: centered(x) / (var(x) + epsilon).sqrt(), said.ONE_AXIS),  # noqa: F821
+    "an axis that is not there": (lambda x, eps=1e-6: x - x.mean(1), said.ONE_AXIS),
     "no eps": (lambda x, eps=1e-6: centered(x) / var(x).sqrt(), said.NO_EPS),
     "eps 1e-5": (lambda x, eps=1e-5: centered(x) / (var(x) + eps).sqrt(), said.EPS_1E5),
     "eps fixed": (lambda x, eps=1e-6: centered(x) / (var(x) + 1e-6).sqrt(), said.EPS_FIXED),
@@ -209,6 +212,18 @@ FIRST_WRONG = {
     "bias first": (lambda x, w, b, eps=1e-6: (good_first(x, eps) + column(b)) * column(w), said.BIAS_FIRST),
     "unbiased": (first(lambda x, eps: centered(x, 1) / (x.var(1, keepdim=True) + eps).sqrt()), said.UNBIASED),
     "eps outside": (first(lambda x, eps: centered(x, 1) / (var(x, 1).sqrt() + eps)), said.EPS_OUTSIDE),
+    "unbiased and eps outside": (
+        first(lambda x, eps: centered(x, 1) / (x.std(1, keepdim=True) + eps)),
+        said.BOTH_IN_STD,
+    ),
+    "keepdim forgotten": (
+        first(lambda x, eps: (x - x.mean(1)) / (x.var(1, correction=0) + eps).sqrt()),
+        said.NO_KEEPDIM,
+    ),
+    "keepdim forgotten in the variance": (
+        first(lambda x, eps: centered(x, 1) / (x.var(1, correction=0) + eps).sqrt()),
+        said.NO_KEEPDIM,
+    ),
     "no eps": (first(lambda x, eps: centered(x, 1) / var(x, 1).sqrt()), said.NO_EPS),
     "eps 1e-5": (lambda x, w, b, eps=1e-5: permuted(x, w, b, eps), said.EPS_1E5),
     "eps fixed": (lambda x, w, b, eps=1e-6: permuted(x, w, b), said.EPS_FIXED),

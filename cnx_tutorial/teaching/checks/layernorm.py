@@ -44,6 +44,13 @@ BIAS_FIRST = "bias was added before multiplying by weight; it comes last: x * we
 AFFINE_ON_W = "weight and bias ran along W: view them as (C, 1, 1) so that they run along C"
 DETACHED = "mean or variance was detached: gradients must flow through both"
 ONE_PASS = "E[x^2] - E[x]^2 loses all digits when the mean is large: subtract the mean first, then square"
+BOTH_IN_STD = (
+    "two mistakes at once: std() divides by C - 1 (use correction=0), and eps belongs inside the root: sqrt(var + eps)"
+)
+NO_KEEPDIM = (
+    "keepdim=True is missing: (N, C, H, W) - (N, H, W) lines up from the right, so other pixels' means were taken"
+)
+ONE_AXIS = "the error says what it stumbled on; mind that x has one axis here, (C,), so mean() and var() need no axis"
 FIXED_SHAPE = "a size is written into the code; take it from the input or from num_channels"
 
 
@@ -61,6 +68,7 @@ def _wrong_formulas(x: Tensor, dim: int) -> list[tuple[str, Tensor]]:
     return [
         (UNBIASED, centered / (x.var(dim, keepdim=True, correction=1) + EPS).sqrt()),
         (EPS_OUTSIDE, centered / (var.sqrt() + EPS)),
+        (BOTH_IN_STD, centered / (x.std(dim, keepdim=True) + EPS)),
         (NO_EPS, centered / var.sqrt()),
         (EPS_1E5, _normalized(x, dim, eps=1e-5)),
         (NO_ROOT, centered / (var + EPS)),
@@ -113,7 +121,7 @@ def normalize(answer: object) -> None:
     for x in (_pixels(8, spread_axes=()), _pixels(8, spread_axes=()) * 1e-3, _pixels(5, spread_axes=())):
         where = f"on {len(x)} numbers of spread {x.std():.2g}"
         before = x.clone()
-        got = call(answer, x, what=where, likely=FIXED_SHAPE)
+        got = call(answer, x, what=where, likely=FIXED_SHAPE if len(x) == 5 else ONE_AXIS)
         expect_untouched(x, before)
         expect_tensor(got, _normalized(x, -1), where=where, wrong=_wrong_formulas(x, -1))
     _expect_eps(lambda eps: call(answer, x, eps=eps, what="with eps=0.1"), lambda eps: _normalized(x, -1, eps))
@@ -205,7 +213,9 @@ def layernorm(answer: object) -> None:
     for data_format, axis in (("channels_last", -1), ("channels_first", 1)):
         for shape in ((4, 4, 4, 4), (2, 3, 4, 5) if axis == 1 else (2, 4, 5, 3)):
             x, (weight, bias) = _pixels(*shape, spread_axes=(0, 2, 3) if axis == 1 else (0, 1, 2)), _affine(shape[axis])
-            layer = make(shape[axis], data_format=data_format).double()
+            layer = make(shape[axis], data_format=data_format)
+            _expect_parameters(layer, shape[axis])
+            layer = layer.double()
             layer.load_state_dict({"weight": weight, "bias": bias})
             what = f"on a {shape} input in {data_format}"
             _expect_affine_values(lambda x, f=layer, w=what: call(f, x, what=w), x, weight, bias, axis, what)
@@ -279,6 +289,10 @@ def _expect_affine_values(
     good = _normalized(x, axis)
     wrong = [(mistake, value * w + b) for mistake, value in [*_wrong_formulas(x, axis), *_wrong_axes(x, first)]]
     wrong += _wrong_affine(good, w, b)
+    if len(set(x.shape)) == 1:  # only then does it broadcast without an error
+        lost = (x - x.mean(axis)) / (x.var(axis, correction=0) + EPS).sqrt()
+        half_lost = (x - x.mean(axis, keepdim=True)) / (x.var(axis, correction=0) + EPS).sqrt()
+        wrong += [(NO_KEEPDIM, lost * w + b), (NO_KEEPDIM, half_lost * w + b)]
     if first:
         wrong.append((NOT_BACK, (good * w + b).permute(0, 2, 3, 1)))
         if x.shape[1] == x.shape[3]:
