@@ -5,6 +5,7 @@ notebook it never raises. With `strict=True`, and inside nbgrader's autograder, 
 nothing when all is well.
 """
 
+from cnx_tutorial.teaching.checks.convnext_block import block, count_parameters, drop_path, macs, two_blocks
 from cnx_tutorial.teaching.checks.layernorm import (
     axes_that_share,
     layer_norm_channels_first,
@@ -13,12 +14,29 @@ from cnx_tutorial.teaching.checks.layernorm import (
     parameter_groups,
 )
 from cnx_tutorial.teaching.checks.runner import CheckFailed
+from cnx_tutorial.teaching.checks.stem_and_downsample import (
+    downsample,
+    output_size,
+    patchify,
+    small_cell_stem,
+    strides,
+)
 
 __all__ = [
     "CheckFailed",
     "axes_that_share",
+    "block",
+    "count_parameters",
+    "downsample",
+    "drop_path",
     "layer_norm_channels_first",
     "layernorm",
+    "macs",
     "normalize",
+    "output_size",
     "parameter_groups",
+    "patchify",
+    "small_cell_stem",
+    "strides",
+    "two_blocks",
 ]

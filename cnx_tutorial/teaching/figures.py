@@ -22,6 +22,7 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
     "#CC79A7",
 )
 GREY = "#E8E8E8"
+LOOKS = ((ORANGE, "//"), (SKY, ""), (GREEN, ""), (PINK, ""), (YELLOW, ".."))  # colour and hatching of a bar's parts
 DPI = 100
 
 
@@ -112,4 +113,134 @@ def error_bars(errors: Mapping[str, float], xlabel: str) -> Figure:
     panel.set(xscale="log", xlabel=xlabel)
     panel.set_xlim(right=max(errors.values()) * 20)
     panel.invert_yaxis()
+    return figure
+
+
+def patches_as_rows(image: Tensor, k: int) -> Figure:
+    """An (H, W) image cut into k x k patches, and beside it the same numbers as a matrix with one row per patch."""
+    height, width = image.shape
+    colours = (SKY, ORANGE, GREEN, PINK)
+    size = (height // k) * (width // k), k * k  # rows and columns of the matrix
+    across = [width + 1.4, size[1] + 2.2]
+    figure, panels = plt.subplots(
+        1, 2, figsize=(0.75 * sum(across), 4), dpi=DPI, layout="constrained", width_ratios=across
+    )
+    for row, column in np.ndindex(height // k * k, width // k * k):
+        patch = row // k * (width // k) + column // k
+        place = row % k * k + column % k
+        for panel, x, y in ((panels[0], column, row), (panels[1], place, patch)):
+            face = dict(facecolor=colours[patch % 4], edgecolor="white", linewidth=1)
+            panel.add_patch(Rectangle((x, y), 1, 1, **face))
+            panel.text(x + 0.5, y + 0.5, f"{image[row, column].item():g}", ha="center", va="center", fontsize=12)
+    for patch in range(size[0]):
+        row, column = divmod(patch, width // k)
+        panels[0].add_patch(Rectangle((column * k, row * k), k, k, fill=False, edgecolor="black", linewidth=3))
+        panels[1].text(-0.15, patch + 0.5, f"patch {patch}", ha="right", va="center", fontsize=11)
+    titles = f"image, {height} x {width}", f"one row per patch, {size[0]} x {size[1]}"
+    for panel, title, limits in zip(panels, titles, ((-0.1, width + 0.1), (-1.7, size[1] + 0.1)), strict=True):
+        panel.set(title=title, xlim=limits, ylim=(max(height, size[0]) + 0.1, -0.1), aspect="equal")
+        panel.axis("off")
+    return figure
+
+
+def windows_on_an_axis(stems: Mapping[str, Sequence[int]], pixels: range, cell: range) -> Figure:
+    """The windows of each stem as bars over one axis of the image, with a small cell marked.
+
+    Args:
+        stems: (k, s, p) by title, kernel, stride and padding in pixels.
+        pixels: the part of the axis that is drawn; it starts after the border.
+        cell: the pixels that the object covers. Windows that hold all of it are hatched.
+    """
+    heights = [0.7 - k // -s for k, s, _ in stems.values()]
+    figure, panels = plt.subplots(
+        len(stems), 1, figsize=(9, 0.7 * sum(heights)), dpi=DPI, layout="constrained", height_ratios=heights
+    )
+    for panel, (title, (k, s, p)) in zip(np.atleast_1d(panels), stems.items(), strict=True):
+        starts = [start for start in range(-p, pixels.stop, s) if start + k > pixels.start]
+        lanes = -(-k // s)  # windows on the same lane do not overlap
+        panel.axvspan(cell.start, cell.stop, color=YELLOW, alpha=0.6)
+        for start in starts:
+            whole = start <= cell.start and cell.stop <= start + k
+            look = dict(facecolor=ORANGE, hatch="///") if whole else dict(facecolor=SKY)
+            lane = (start + p) // s % lanes
+            panel.add_patch(Rectangle((start + 0.08, lane + 0.1), k - 0.16, 0.8, edgecolor=BLUE, **look))
+        for pixel in pixels:
+            count = sum(start <= pixel < start + k for start in starts)
+            panel.text(pixel + 0.5, -0.1, str(count), ha="center", va="top", fontsize=10)
+        panel.set_title(title, loc="left", fontsize=11)
+        panel.set(xlim=(pixels.start, pixels.stop), ylim=(-0.55, lanes + 0.1), yticks=[])
+        panel.set_xticks([pixel + 0.5 for pixel in pixels], list(pixels), fontsize=8)
+        for side in ("left", "right", "top"):
+            panel.spines[side].set_visible(False)
+    np.atleast_1d(panels)[-1].set_xlabel("pixel; the row of numbers above the axis counts the windows of each")
+    return figure
+
+
+def paths_to_the_centre(fields: Mapping[str, Tensor]) -> Figure:
+    """Tables of path counts, one (H, W) tensor of whole numbers for each title; more paths, darker cell."""
+    figure, panels = plt.subplots(1, len(fields), figsize=(9.5, 4.9), dpi=DPI, layout="constrained")
+    for panel, (title, paths) in zip(np.atleast_1d(panels), fields.items(), strict=True):
+        most = max(paths.max().item(), 2)
+        for row, column in np.ndindex(*paths.shape):
+            count = paths[row, column].item()
+            dark = (count / most) ** 0.5
+            face = dict(facecolor=GREY) if not count else dict(facecolor=BLUE, alpha=0.15 + 0.85 * dark)
+            panel.add_patch(Rectangle((column, row), 1, 1, edgecolor="white", linewidth=1, **face))
+            colour = "white" if dark > 0.6 else "black"
+            panel.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", fontsize=10, color=colour)
+        panel.set(title=title, xlim=(-0.1, paths.shape[1] + 0.1), ylim=(paths.shape[0] + 0.1, -0.1), aspect="equal")
+        panel.axis("off")
+    return figure
+
+
+def curves(x: Tensor, lines: Mapping[str, Tensor], xlim: tuple[float, float]) -> Figure:
+    """Functions of x as lines, the first solid, the second dashed, the third dotted, between the limits of xlim."""
+    figure, panel = plt.subplots(figsize=(6.5, 3.2), dpi=DPI, layout="constrained")
+    shown = (x >= xlim[0]) & (x <= xlim[1])
+    for (label, y), (colour, style) in zip(lines.items(), ((BLUE, "-"), (RED, "--"), (GREEN, ":")), strict=False):
+        panel.plot(x[shown].tolist(), y[shown].tolist(), style, color=colour, label=label)
+    panel.set(xlabel="x")
+    panel.grid(alpha=0.3)
+    panel.legend()
+    return figure
+
+
+def shares(counts: Mapping[str, Mapping[str, int]]) -> Figure:
+    """One bar for each title, divided by part; parts of 2 % or more are labelled inside the bar."""
+    looks = dict(zip(dict.fromkeys(part for parts in counts.values() for part in parts), LOOKS, strict=False))
+    figure, panel = plt.subplots(figsize=(9, 0.9 + 1.1 * len(counts)), dpi=DPI, layout="constrained")
+    for title, parts in counts.items():
+        start, total = 0.0, sum(parts.values())
+        for part, count in parts.items():
+            share = 100 * count / total
+            colour, hatch = looks[part]
+            panel.barh(title, share, left=start, color=colour, hatch=hatch, edgecolor="black")
+            if share >= 2:
+                look = dict(ha="center", va="center", fontsize=9, rotation=90 if share < 12 else 0)
+                box = dict(facecolor="white", edgecolor="none", pad=1.5)
+                panel.text(start + share / 2, title, f"{part} {share:.0f} %", bbox=box, **look)
+            start += share
+    panel.set(xlabel="share in %", xlim=(0, 100))
+    panel.invert_yaxis()
+    return figure
+
+
+def chains(columns: Mapping[str, Sequence[tuple[str, float]]]) -> Figure:
+    """Layers as boxes, from bottom to top, one chain for each title.
+
+    Args:
+        columns: (name, width) of each layer; the width is its number of channels, in units of the narrowest.
+    """
+    colours = {"norm": SKY, "GELU": YELLOW, "ReLU": YELLOW, "+ x": GREEN, "gamma": PINK}
+    height = max(len(layers) for layers in columns.values())
+    figure, panels = plt.subplots(1, len(columns), figsize=(9.5, 0.5 * height + 0.6), dpi=DPI, layout="constrained")
+    for panel, (title, layers) in zip(np.atleast_1d(panels), columns.items(), strict=True):
+        panel.plot([0, 0], [-0.6, len(layers) + 0.4], color="#555555", zorder=0)
+        for row, (name, width) in enumerate(layers):
+            across = 1.2 + 0.8 * width
+            face = dict(facecolor=colours.get(name, ORANGE), edgecolor="black")
+            panel.add_patch(Rectangle((-across / 2, row), across, 0.75, **face))
+            panel.text(0, row + 0.375, name, ha="center", va="center", fontsize=10)
+        panel.set(title=title, xlim=(-2.4, 2.4), ylim=(-0.7, height + 0.5))
+        panel.axis("off")
     return figure
