@@ -22,21 +22,3 @@ from cnx_tutorial.teaching.checks.stem_and_downsample import (
     strides,
 )
 
-__all__ = [
-    "CheckFailed",
-    "axes_that_share",
-    "block",
-    "count_parameters",
-    "downsample",
-    "drop_path",
-    "layer_norm_channels_first",
-    "layernorm",
-    "macs",
-    "normalize",
-    "output_size",
-    "parameter_groups",
-    "patchify",
-    "small_cell_stem",
-    "strides",
-    "two_blocks",
-]

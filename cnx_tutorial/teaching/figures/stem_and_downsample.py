@@ -1,0 +1,71 @@
+"""Pictures of notebook 02: patches as rows of a matrix, windows over an axis."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, ORANGE, PINK, SKY, YELLOW
+
+
+def patches_as_rows(image: Tensor, k: int) -> Figure:
+    """An (H, W) image cut into k x k patches, and beside it the same numbers as a matrix with one row per patch."""
+    height, width = image.shape
+    colours = (SKY, ORANGE, GREEN, PINK)
+    size = (height // k) * (width // k), k * k  # rows and columns of the matrix
+    across = [width + 1.4, size[1] + 2.2]
+    figure, panels = plt.subplots(
+        1, 2, figsize=(0.75 * sum(across), 4), dpi=DPI, layout="constrained", width_ratios=across
+    )
+    for row, column in np.ndindex(height // k * k, width // k * k):
+        patch = row // k * (width // k) + column // k
+        place = row % k * k + column % k
+        for panel, x, y in ((panels[0], column, row), (panels[1], place, patch)):
+            face = dict(facecolor=colours[patch % 4], edgecolor="white", linewidth=1)
+            panel.add_patch(Rectangle((x, y), 1, 1, **face))
+            panel.text(x + 0.5, y + 0.5, f"{image[row, column].item():g}", ha="center", va="center", fontsize=12)
+    for patch in range(size[0]):
+        row, column = divmod(patch, width // k)
+        panels[0].add_patch(Rectangle((column * k, row * k), k, k, fill=False, edgecolor="black", linewidth=3))
+        panels[1].text(-0.15, patch + 0.5, f"patch {patch}", ha="right", va="center", fontsize=11)
+    titles = f"image, {height} x {width}", f"one row per patch, {size[0]} x {size[1]}"
+    for panel, title, limits in zip(panels, titles, ((-0.1, width + 0.1), (-1.7, size[1] + 0.1)), strict=True):
+        panel.set(title=title, xlim=limits, ylim=(max(height, size[0]) + 0.1, -0.1), aspect="equal")
+        panel.axis("off")
+    return figure
+
+
+def windows_on_an_axis(stems: Mapping[str, Sequence[int]], pixels: range, cell: range) -> Figure:
+    """The windows of each stem as bars over one axis of the image, with a small cell marked.
+
+    Args:
+        stems: (k, s, p) by title, kernel, stride and padding in pixels.
+        pixels: the part of the axis that is drawn; it starts after the border.
+        cell: the pixels that the object covers. Windows that hold all of it are hatched.
+    """
+    heights = [0.7 - k // -s for k, s, _ in stems.values()]
+    figure, panels = plt.subplots(
+        len(stems), 1, figsize=(9, 0.7 * sum(heights)), dpi=DPI, layout="constrained", height_ratios=heights
+    )
+    for panel, (title, (k, s, p)) in zip(np.atleast_1d(panels), stems.items(), strict=True):
+        starts = [start for start in range(-p, pixels.stop, s) if start + k > pixels.start]
+        lanes = -(-k // s)  # windows on the same lane do not overlap
+        panel.axvspan(cell.start, cell.stop, color=YELLOW, alpha=0.6)
+        for start in starts:
+            whole = start <= cell.start and cell.stop <= start + k
+            look = dict(facecolor=ORANGE, hatch="///") if whole else dict(facecolor=SKY)
+            lane = (start + p) // s % lanes
+            panel.add_patch(Rectangle((start + 0.08, lane + 0.1), k - 0.16, 0.8, edgecolor=BLUE, **look))
+        for pixel in pixels:
+            count = sum(start <= pixel < start + k for start in starts)
+            panel.text(pixel + 0.5, -0.1, str(count), ha="center", va="top", fontsize=10)
+        panel.set_title(title, loc="left", fontsize=11)
+        panel.set(xlim=(pixels.start, pixels.stop), ylim=(-0.55, lanes + 0.1), yticks=[])
+        panel.set_xticks([pixel + 0.5 for pixel in pixels], list(pixels), fontsize=8)
+        for side in ("left", "right", "top"):
+            panel.spines[side].set_visible(False)
+    np.atleast_1d(panels)[-1].set_xlabel("pixel; the row of numbers above the axis counts the windows of each")
+    return figure
