@@ -12,6 +12,7 @@ from cnx_tutorial.nn.drop_path import DropPath
 from cnx_tutorial.nn.grn import GlobalResponseNorm
 from cnx_tutorial.nn.initialisation import initialise
 from cnx_tutorial.nn.layernorm import LayerNorm
+from cnx_tutorial.nn.pointwise import Pointwise
 
 
 class ConvNeXtBlock(nn.Module):
@@ -51,10 +52,10 @@ class ConvNeXtBlock(nn.Module):
             raise ValueError(f"expansion * dim is at least 1 channel; given expansion={expansion!r}, dim={dim!r}")
         self.dwconv = nn.Conv2d(dim, dim, kernel_size, padding=kernel_size // 2, groups=dim)
         self.norm = LayerNorm(dim)
-        self.pwconv1 = nn.Linear(dim, hidden)  # a 1x1 convolution, for channels_last
+        self.pwconv1 = Pointwise(dim, hidden)  # a Linear layer on each pixel, that is a 1x1 convolution
         self.act = nn.GELU()
         self.grn = GlobalResponseNorm(hidden) if grn else nn.Identity()
-        self.pwconv2 = nn.Linear(hidden, dim)
+        self.pwconv2 = Pointwise(hidden, dim)
         self.gamma = nn.Parameter(torch.full((dim,), float(layer_scale))) if layer_scale and not grn else None
         self.drop_path = DropPath(drop_path)
         initialise(self.dwconv, self.pwconv1, self.pwconv2)

@@ -1,0 +1,199 @@
+"""Claim to test: a ConvNeXt backbone makes YOLOv8n more accurate, faster and smaller. The same work for both, seeds and spread noted.
+
+    python benchmarks/headline.py [--data bccd.yaml] [--imgsz 192] [--epochs 40] [--seeds 0 1 2] [--models yolov8n.yaml yolov8n-convnext.yaml]
+
+Every model is trained with each learning rate of one small grid (seed 0), then with its own best one on all seeds. Score: val mAP of the last
+epoch's weights, so nothing but the learning rate was chosen on val. Time is taken in a pass of its own, the models in turn in one process.
+Every finished run is stored at once in benchmarks/results/headline_DATA.json; started again, the script does what is missing.
+"""
+
+import argparse
+import contextlib
+import copy
+import io
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MODELS = ["yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnext-article.yaml"]
+GRID = (0.0015, 0.003, 0.006)
+SETTINGS = {"batch": 16, "nbs": 16, "optimizer": "AdamW", "warmup_bias_lr": 0.0, "patience": 0, "plots": False, "val": False, "workers": 0}
+
+
+def pin(cores) -> None:
+    """Give this process one core of its own, so that two trainings side by side do not disturb each other."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {cores.get()})
+
+
+def train(model: str, data: str, imgsz: int, epochs: int, lr0: float, seed: int) -> dict[str, float]:
+    """One training from scratch; mAP50 and mAP50-95 on val after the last epoch."""
+    from cnx_tutorial import YOLO
+
+    with tempfile.TemporaryDirectory() as project, contextlib.redirect_stdout(io.StringIO()):
+        yolo = YOLO(model)
+        yolo.train(
+            data=data, imgsz=imgsz, epochs=epochs, lr0=lr0, seed=seed, device="cpu", project=project, verbose=False, **SETTINGS
+        )
+        box = YOLO(Path(yolo.trainer.last)).val(data=data, imgsz=imgsz, batch=16, device="cpu", plots=False, verbose=False, workers=0,
+                                                project=project).box  # fmt: skip
+    return {"map50": round(float(box.map50), 4), "map": round(float(box.map), 4)}
+
+
+def speed(models: list[str], data: str, imgsz: int, rounds: int) -> dict:
+    """Seconds of training epochs and milliseconds of fused inference, the models in turn, each in its faster memory layout."""
+    import torch
+
+    from cnx_tutorial import YOLO
+
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    latency: dict[str, dict[str, list[float]]] = {str(batch): {name: [] for name in models} for batch in (1, 8)}
+    networks = {}
+    for name in models:
+        network = YOLO(name).model.eval().fuse(verbose=False)
+        layouts = (torch.contiguous_format, torch.channels_last)
+        networks[name] = [(copy.deepcopy(network).to(memory_format=layout), layout) for layout in layouts]
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    with torch.inference_mode():
+        for _ in range(rounds * 3):
+            for batch, table in latency.items():
+                x = torch.rand(int(batch), 3, imgsz, imgsz)
+                for name in models:
+                    table[name].append(round(min(_milliseconds(network, x, layout) for network, layout in networks[name]), 3))
+    for _ in range(rounds):
+        for name in models:
+            marks: list[float] = []
+            with tempfile.TemporaryDirectory() as project, contextlib.redirect_stdout(io.StringIO()):
+                yolo = YOLO(name)
+                for event in ("on_train_epoch_start", "on_train_epoch_end"):
+                    yolo.add_callback(event, lambda trainer, marks=marks: marks.append(time.perf_counter()))
+                yolo.train(data=data, imgsz=imgsz, epochs=3, device="cpu", project=project, verbose=False, **SETTINGS)
+            seconds[name] += [round(end - start, 3) for start, end in zip(marks[2::2], marks[3::2], strict=True)]  # not the first
+    return {"train_seconds_per_epoch": seconds, "latency_ms": latency}
+
+
+def _milliseconds(network, x, layout) -> float:
+    """Median of 7 calls after 2 to warm up."""
+    x, times = x.contiguous(memory_format=layout), []
+    for _ in range(9):
+        start = time.perf_counter()
+        network(x)
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times[2:])
+
+
+def describe(model: str, imgsz: int, classes: int) -> dict:
+    """Parameters and GFLOPs of the network as it is trained, with the data set's number of classes."""
+    from ultralytics.nn.tasks import DetectionModel
+
+    from cnx_tutorial import YOLO
+    from cnx_tutorial.yolo import report
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        network = DetectionModel(copy.deepcopy(YOLO(model).model.yaml), nc=classes, verbose=False)
+    return {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "gflops": round(report.gflops(network, imgsz), 3),
+        "optimizer": SETTINGS["optimizer"],
+        "grid": {},
+        "runs": [],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="bccd.yaml")
+    parser.add_argument("--imgsz", type=int, default=192)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--grid", type=float, nargs="+", default=GRID)
+    parser.add_argument("--jobs", type=int, default=2, help="trainings side by side, one core each")
+    parser.add_argument("--rounds", type=int, default=3, help="of the pass that takes the time; 0: not now")
+    parser.add_argument("--out", type=Path, help="default: benchmarks/results/headline_DATA.json")
+    args = parser.parse_args()
+
+    import yaml
+
+    from cnx_tutorial.yolo.model import find_data
+
+    data = str(Path(find_data(args.data)).resolve())
+    classes = len(yaml.safe_load(Path(data).read_text(encoding="utf-8"))["names"])
+    file = args.out or HERE / "results" / f"headline_{Path(args.data).stem}.json"
+    settings = {"data": Path(args.data).stem, "imgsz": args.imgsz, "epochs": args.epochs, "batch": SETTINGS["batch"]}
+    result = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {**settings, "models": {}}
+    if {key: result[key] for key in settings} != settings:
+        sys.exit(f"{file} holds results of other settings, {[result[key] for key in settings]}; move it away, or give --out another file")
+
+    def store() -> None:
+        commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE).stdout.strip()
+        result.update(
+            device=f"cpu, {platform.machine()}, {os.cpu_count()} cores",
+            versions={name: version(name) for name in ("torch", "torchvision", "ultralytics", "cnx-tutorial")},
+            commit=commit,
+        )
+        draft = file.with_suffix(".part")
+        draft.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        draft.replace(file)
+
+    names = {model: Path(model).name for model in args.models}
+    for model, name in names.items():
+        if name not in result["models"]:
+            result["models"][name] = describe(model, args.imgsz, classes)
+    with multiprocessing.Manager() as manager:
+        cores = manager.Queue()
+        for core in range(args.jobs):
+            cores.put(sorted(os.sched_getaffinity(0))[core] if hasattr(os, "sched_getaffinity") else core)
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(args.jobs, context, pin, (cores,)) as pool:
+
+            def run(wanted: list[tuple[str, float, int]]) -> None:
+                futures = {
+                    pool.submit(train, model, data, args.imgsz, args.epochs, lr0, seed): (names[model], lr0, seed) for model, lr0, seed in wanted
+                }
+                for future in as_completed(futures):
+                    name, lr0, seed = futures[future]
+                    score, entry = future.result(), result["models"][name]
+                    if seed == args.seeds[0]:
+                        entry["grid"][str(lr0)] = score
+                    else:
+                        entry["runs"].append({"seed": seed, **score, "lr0": lr0})
+                    print(f"{name} lr0={lr0} seed={seed}: mAP50 {score['map50']:.3f}, mAP50-95 {score['map']:.3f}", flush=True)
+                    store()
+
+            run([(m, lr0, args.seeds[0]) for m, n in names.items() for lr0 in args.grid if str(lr0) not in result["models"][n]["grid"]])
+            wanted = []
+            for model, name in names.items():
+                entry = result["models"][name]
+                entry["lr0"] = float(max(entry["grid"], key=lambda lr0: entry["grid"][lr0]["map"]))
+                first = {"seed": args.seeds[0], **entry["grid"][str(entry["lr0"])], "lr0": entry["lr0"]}
+                entry["runs"] = [first] + [run for run in entry["runs"] if run["lr0"] == entry["lr0"] and run["seed"] != first["seed"]]
+                done = {run["seed"] for run in entry["runs"]}
+                wanted += [(model, entry["lr0"], seed) for seed in args.seeds if seed not in done]
+            run(wanted)
+    for entry in result["models"].values():
+        entry["runs"].sort(key=lambda run: run["seed"])
+    if args.rounds:
+        result["speed"] = speed(args.models, data, args.imgsz, args.rounds)
+        for kind in result["speed"]["latency_ms"].values():
+            for model, name in names.items():
+                kind[name] = kind.pop(model)
+        table = result["speed"]["train_seconds_per_epoch"]
+        for model, name in names.items():
+            table[name] = table.pop(model)
+    store()
+    print(f"stored in {file}")
+
+
+if __name__ == "__main__":
+    main()
