@@ -59,7 +59,8 @@ def exercise(holds: str) -> Callable:
 
     def _judge(examine: Callable, answer: object, seconds: float) -> tuple[bool, str]:
         name = examine.__name__
-        outcome = in_time(lambda: examine(answer), seconds)
+        with torch.random.fork_rng(devices=[]):  # layers that the answer makes draw random numbers
+            outcome = in_time(lambda: examine(answer), seconds)
         if outcome is None:
             return True, f"✓ {name}: {holds}"
         if isinstance(outcome, NotAttempted):

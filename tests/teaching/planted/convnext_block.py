@@ -1,9 +1,7 @@
-"""The checkers of notebook 03, proven on mistakes: each planted one is caught with its own message, and right answers pass."""
+"""Right and wrong answers to the exercises of notebook 03."""
 
 import random
-import types
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -11,6 +9,9 @@ from torch import nn
 import cnx_tutorial.nn as cnx
 from cnx_tutorial.teaching import check
 from cnx_tutorial.teaching.checks import convnext_block as said
+from tests.teaching.planted.common import endless
+
+CHECKS = said
 
 SENTENCES = {
     value
@@ -31,12 +32,6 @@ SENTENCES = {
     "read the last line of the error",
     "none of the usual mistakes; compare",
 }
-
-
-def said_by(checker, answer, capsys) -> str:
-    """What the checker prints about this answer; it must not raise."""
-    assert checker(answer) is None
-    return capsys.readouterr().out
 
 
 # ---------------------------------------------------------------- exercise 1: count_parameters
@@ -511,58 +506,6 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("checker", "answer"),
-    [pytest.param(c, a, id=f"{c.__name__}-{name}") for c, table in RIGHT.items() for name, a in table.items()],
-)
-def test_right_answer_passes_however_it_is_spelled(checker, answer, capsys):
-    message = said_by(checker, answer, capsys)
-    assert message.startswith(f"✓ {checker.__name__}: ") and message.count("\n") == 1, message
-    checker(answer, strict=True)
-    assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize(
-    ("checker", "answer", "sentence"),
-    [pytest.param(c, *pair, id=f"{c.__name__}-{name}") for c, table in WRONG.items() for name, pair in table.items()],
-)
-def test_planted_mistake_is_named_and_no_other(checker, answer, sentence, capsys):
-    message = said_by(checker, answer, capsys)
-    assert message.startswith(f"✗ {checker.__name__}: "), message
-    named = {other for other in SENTENCES if other in message}
-    assert len(named) == 1 and sentence in message, message
-    with pytest.raises(check.CheckFailed, match=f"✗ {checker.__name__}"):
-        checker(answer, strict=True)
-
-
-def test_every_exercise_has_at_least_five_planted_mistakes_and_two_right_spellings():
-    assert all(len(table) >= 5 for table in WRONG.values()) and all(len(table) >= 2 for table in RIGHT.values())
-    of_this_notebook = {
-        value
-        for value in vars(check).values()
-        if isinstance(value, types.FunctionType) and value.__module__ == said.__name__
-    }
-    assert set(RIGHT) == set(WRONG) == of_this_notebook
-
-
-@pytest.mark.parametrize(("dim", "kernel_size", "expansion"), said.BLOCKS)
-def test_checkers_count_is_that_of_the_built_block(dim, kernel_size, expansion):
-    assert said._count(dim, kernel_size, expansion) == by_building(dim, kernel_size, expansion)
-
-
-@pytest.mark.parametrize(("dim", "budget"), said.BUDGETS)
-def test_checkers_best_pair_is_that_of_a_search_over_all_pairs(dim, budget):
-    assert said._best(dim, budget) == every_pair(dim, budget)
-
-
-def test_measured_receptive_field_is_the_formula():
-    assert [said._receptive_field(8, k, 2) for k in (3, 7, 13)] == [5, 13, 25]
-
-
-def stub(*args, **options):
-    raise NotImplementedError()
-
-
 class Stub(nn.Module):
     def __init__(self, dim, drop_path=0.0, layer_scale=1e-6):
         raise NotImplementedError()
@@ -573,97 +516,10 @@ class HalfStub(Block):
         raise NotImplementedError()
 
 
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-@pytest.mark.parametrize("untouched", ["stub", None, ...])
-def test_untouched_stub_is_not_attempted_yet(checker, untouched, capsys):
-    if untouched == "stub":
-        untouched = Stub if checker is check.block else stub
-    assert said_by(checker, untouched, capsys) == f"○ {checker.__name__}: not attempted yet\n"
-    with pytest.raises(check.CheckFailed, match="not attempted yet"):
-        checker(untouched, strict=True)
-
-
-def test_stub_of_forward_alone_is_not_attempted_yet(capsys):
-    assert said_by(check.block, HalfStub, capsys) == "○ block: not attempted yet\n"
-
-
-@pytest.mark.parametrize("checker", [check.count_parameters, check.macs, check.drop_path, check.two_blocks])
-def test_forgotten_return_is_suggested(checker, capsys):
-    assert "missing `return`" in said_by(checker, lambda *args, **options: None, capsys)
-
-
-def raises(*args, **options):
-    raise KeyError("oops")
-
-
-def leaves(*args, **options):
-    raise SystemExit(3)
-
-
-def on_another_device(x=None, *args, **options):
-    return x.to("meta") if isinstance(x, torch.Tensor) else torch.empty(3, device="meta")
-
-
-class Hostile:
-    """Raises at whatever one does with it."""
-
-    def __getattribute__(self, name):
-        raise RuntimeError("do not touch")
-
-
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-@pytest.mark.parametrize(
-    "nonsense",
-    [
-        3,
-        "text",
-        [],
-        torch.ones(2),
-        nn.ReLU(),
-        int,
-        nn.Identity,
-        raises,
-        leaves,
-        on_another_device,
-        lambda: None,
-        lambda *a, **k: "text",
-        lambda *a, **k: Hostile(),
-        lambda *a, **k: torch.tensor(1 + 2j),
-        lambda *a, **k: torch.eye(4).to_sparse(),
-        lambda *a, **k: (float("nan"), -3),
-        lambda *a, **k: (0, 0),
-        lambda *a, **k: True,
-        Hostile,
-        changed(forward=lambda self, x: "text"),
-        changed(forward=lambda self, x: x[0]),
-        changed(forward=lambda self, x: x * float("nan")),
-    ],
-    ids=repr,
-)
-def test_nonsense_never_crashes_a_checker(checker, nonsense, capsys):
-    message = said_by(checker, nonsense, capsys)
-    assert message.startswith(f"✗ {checker.__name__}: ") and "likely: " in message, message
-
-
-def endless(*args, **options):
-    while True:
-        pass
-
-
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-def test_endless_loop_is_cut_off(checker, capsys):
-    answer = changed(forward=endless) if checker is check.block else endless
-    checker(answer, seconds=0.5)
-    message = capsys.readouterr().out
-    assert "still running after 0.5 s" in message and "a loop that never ends" in message
-
-
-def test_checkers_leave_random_numbers_and_grad_mode_alone():
-    torch.manual_seed(0)
-    state = torch.get_rng_state()
-    with torch.no_grad():
-        check.drop_path(by_where, strict=True)
-        check.block(Block, strict=True)
-        check.two_blocks(with_kernel_7)  # its receptive field is measured
-        assert not torch.is_grad_enabled()
-    assert torch.equal(torch.get_rng_state(), state)
+STUBS = {check.block: Stub}
+ENDLESS = {check.block: changed(forward=endless)}
+NONSENSE = [
+    changed(forward=lambda self, x: "text"),
+    changed(forward=lambda self, x: x[0]),
+    changed(forward=lambda self, x: x * float("nan")),
+]

@@ -1,12 +1,7 @@
-"""The checkers of notebook 01, proven on mistakes: each planted one is caught with its own message, and right answers pass."""
+"""Right and wrong answers to the exercises of notebook 01."""
 
-import io
-import sys
-import threading
 import time
-import types
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -14,8 +9,11 @@ from torch import nn
 import cnx_tutorial.nn as cnx
 from cnx_tutorial.teaching import check
 from cnx_tutorial.teaching.checks import layernorm as said
+from tests.teaching.planted.common import endless
 
-SENTENCES = {value for name, value in vars(said).items() if name.isupper() and isinstance(value, str)} | {
+CHECKS = said
+
+SENTENCES = {
     "in-place operation",
     "cuts the graph",
     "return the tensor itself",
@@ -56,12 +54,6 @@ SENTENCES = {value for name, value in vars(said).items() if name.isupper() and i
     "without parentheses",
     "read the last line of the error",
 }
-
-
-def said_by(checker, answer, capsys) -> str:
-    """What the checker prints about this answer; it must not raise."""
-    assert checker(answer) is None
-    return capsys.readouterr().out
 
 
 # ---------------------------------------------------------------- exercise 1: normalize
@@ -478,43 +470,6 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("checker", "answer"),
-    [pytest.param(c, a, id=f"{c.__name__}-{name}") for c, table in RIGHT.items() for name, a in table.items()],
-)
-def test_right_answer_passes_however_it_is_spelled(checker, answer, capsys):
-    message = said_by(checker, answer, capsys)
-    assert message.startswith(f"✓ {checker.__name__}: ") and message.count("\n") == 1
-    checker(answer, strict=True)
-    assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize(
-    ("checker", "answer", "sentence"),
-    [pytest.param(c, *pair, id=f"{c.__name__}-{name}") for c, table in WRONG.items() for name, pair in table.items()],
-)
-def test_planted_mistake_is_named_and_no_other(checker, answer, sentence, capsys):
-    message = said_by(checker, answer, capsys)
-    assert message.startswith(f"✗ {checker.__name__}: "), message
-    assert {other for other in SENTENCES if other in message} == {sentence}, message
-    with pytest.raises(check.CheckFailed, match=f"✗ {checker.__name__}"):
-        checker(answer, strict=True)
-
-
-def test_every_exercise_has_at_least_five_planted_mistakes_and_two_right_spellings():
-    assert all(len(table) >= 5 for table in WRONG.values()) and all(len(table) >= 2 for table in RIGHT.values())
-    of_this_notebook = {
-        value
-        for value in vars(check).values()
-        if isinstance(value, types.FunctionType) and value.__module__ == said.__name__
-    }
-    assert set(RIGHT) == set(WRONG) == of_this_notebook
-
-
-def stub(*args, **options):
-    raise NotImplementedError()
-
-
 def ellipsis(*args, **options):
     return ...
 
@@ -527,79 +482,6 @@ class Stub(nn.Module):
 class HalfStub(ByHand):
     def forward(self, x):
         raise NotImplementedError()
-
-
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-@pytest.mark.parametrize("untouched", ["stub", None, ...])
-def test_untouched_stub_is_not_attempted_yet(checker, untouched, capsys):
-    if untouched == "stub":
-        untouched = Stub if checker is check.layernorm else stub
-    assert said_by(checker, untouched, capsys) == f"○ {checker.__name__}: not attempted yet\n"
-    with pytest.raises(check.CheckFailed, match="not attempted yet"):
-        checker(untouched, strict=True)
-
-
-def test_stubs_that_return_instead_of_raising_are_not_attempted_yet(capsys):
-    assert said_by(check.normalize, ellipsis, capsys) == "○ normalize: not attempted yet\n"
-    assert "missing `return`" in said_by(check.normalize, lambda x, eps=0: None, capsys)
-    assert said_by(check.layernorm, HalfStub, capsys) == "○ layernorm: not attempted yet\n"
-
-
-def raises(*args, **options):
-    raise KeyError("oops")
-
-
-def leaves(*args, **options):
-    raise SystemExit(3)
-
-
-def on_another_device(x=None, *args, **options):
-    return x.to("meta") if isinstance(x, torch.Tensor) else torch.empty(3, device="meta")
-
-
-class Hostile:
-    """Raises at whatever one does with it."""
-
-    def __getattribute__(self, name):
-        raise RuntimeError("do not touch")
-
-
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-@pytest.mark.parametrize(
-    "nonsense",
-    [
-        3,
-        "text",
-        [],
-        torch.ones(2),
-        nn.ReLU(),
-        int,
-        nn.Identity,
-        raises,
-        leaves,
-        on_another_device,
-        lambda: None,
-        lambda *a, **k: "text",
-        lambda *a, **k: Hostile(),
-        lambda *a, **k: torch.tensor(1 + 2j),
-        lambda *a, **k: torch.eye(4).to_sparse(),
-        lambda *a, **k: [{"params": 5, "weight_decay": None}],
-        Hostile,
-    ],
-    ids=repr,
-)
-def test_nonsense_never_crashes_a_checker(checker, nonsense, capsys):
-    message = said_by(checker, nonsense, capsys)
-    assert message.startswith(f"✗ {checker.__name__}: ") and "likely: " in message, message
-
-
-def test_result_on_another_device_is_named(capsys):
-    assert "stay on the input's device" in said_by(check.normalize, on_another_device, capsys)
-
-
-def endless(*args, **options):
-    while True:
-        pass
 
 
 def endless_and_swallowing(*args, **options):
@@ -615,44 +497,6 @@ def endless_and_swallowing(*args, **options):
 WATCHED = {"running": True}
 
 
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-def test_endless_loop_is_cut_off(checker, capsys):
-    answer = changed(forward=endless) if checker is check.layernorm else endless
-    checker(answer, seconds=0.5)
-    message = capsys.readouterr().out
-    assert "still running after 0.5 s" in message and "a loop that never ends" in message
-
-
-def test_endless_loop_leaves_no_thread_behind():
-    check.normalize(endless, seconds=0.5)
-    assert not [thread for thread in threading.enumerate() if thread.name == "cnx-check"]
-
-
-def test_loop_that_swallows_everything_is_abandoned(capsys):
-    WATCHED["running"] = True
-    check.normalize(endless_and_swallowing, seconds=0.2)
-    assert "still running" in capsys.readouterr().out
-    WATCHED["running"] = False  # let its thread end
-
-
-def test_checker_leaves_random_numbers_and_grad_mode_alone():
-    torch.manual_seed(0)
-    state = torch.get_rng_state()
-    with torch.no_grad():
-        check.layernorm(cnx.LayerNorm, strict=True)
-        assert not torch.is_grad_enabled()
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_nbgraders_autograder_gets_an_exception(monkeypatch):
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    with pytest.raises(check.CheckFailed):
-        check.normalize(lambda x, eps=1e-6: x)
-
-
-def test_message_survives_a_console_without_ticks(monkeypatch):
-    console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="strict")
-    monkeypatch.setattr(sys, "stdout", console)
-    check.normalize(NORMALIZE_RIGHT["PyTorch"])
-    console.flush()
-    assert b"normalize: mean 0" in console.buffer.getvalue()
+STUBS = {check.layernorm: Stub}
+ENDLESS = {check.layernorm: changed(forward=endless)}
+NONSENSE = [lambda *a, **k: [{"params": 5, "weight_decay": None}]]

@@ -1,10 +1,7 @@
-"""The checkers of notebook 02, proven on mistakes: each planted one is caught with its own message, and right answers pass."""
+"""Right and wrong answers to the exercises of notebook 02."""
 
 import math
-import time
-import types
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -12,8 +9,11 @@ from torch import nn
 import cnx_tutorial.nn as cnx
 from cnx_tutorial.teaching import check
 from cnx_tutorial.teaching.checks import stem_and_downsample as said
+from tests.teaching.planted.common import endless
 
-SENTENCES = {value for name, value in vars(said).items() if name.isupper() and isinstance(value, str)} | {
+CHECKS = said
+
+SENTENCES = {
     "in-place operation",
     "cuts the graph",
     "return the tensor itself",
@@ -29,12 +29,6 @@ SENTENCES = {value for name, value in vars(said).items() if name.isupper() and i
     "without parentheses",
     "read the last line of the error",
 }
-
-
-def said_by(checker, answer, capsys) -> str:
-    """What the checker prints about this answer; it must not raise."""
-    assert checker(answer) is None
-    return capsys.readouterr().out
 
 
 # ---------------------------------------------------------------- exercise 1: output_size
@@ -401,43 +395,6 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("checker", "answer"),
-    [pytest.param(c, a, id=f"{c.__name__}-{name}") for c, table in RIGHT.items() for name, a in table.items()],
-)
-def test_right_answer_passes_however_it_is_spelled(checker, answer, capsys):
-    message = said_by(checker, answer, capsys)
-    assert message.startswith(f"✓ {checker.__name__}: ") and message.count("\n") == 1, message
-    checker(answer, strict=True)
-    assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize(
-    ("checker", "answer", "sentence"),
-    [pytest.param(c, *pair, id=f"{c.__name__}-{name}") for c, table in WRONG.items() for name, pair in table.items()],
-)
-def test_planted_mistake_is_named_and_no_other(checker, answer, sentence, capsys):
-    message = said_by(checker, answer, capsys)
-    assert message.startswith(f"✗ {checker.__name__}: "), message
-    assert {other for other in SENTENCES if other in message} == {sentence}, message
-    with pytest.raises(check.CheckFailed, match=f"✗ {checker.__name__}"):
-        checker(answer, strict=True)
-
-
-def test_every_exercise_has_at_least_five_planted_mistakes_and_two_right_spellings():
-    assert all(len(table) >= 5 for table in WRONG.values()) and all(len(table) >= 2 for table in RIGHT.values())
-    of_this_notebook = {
-        value
-        for value in vars(check).values()
-        if isinstance(value, types.FunctionType) and value.__module__ == said.__name__
-    }
-    assert set(RIGHT) == set(WRONG) == of_this_notebook
-
-
-def stub(*args, **options):
-    raise NotImplementedError()
-
-
 class Stub(nn.Module):
     def __init__(self, c1, c2):
         raise NotImplementedError()
@@ -448,110 +405,5 @@ class HalfStub(ByHand):
         raise NotImplementedError()
 
 
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-@pytest.mark.parametrize("untouched", ["stub", None, ...])
-def test_untouched_stub_is_not_attempted_yet(checker, untouched, capsys):
-    if untouched == "stub":
-        untouched = Stub if checker is check.downsample else stub
-    assert said_by(checker, untouched, capsys) == f"○ {checker.__name__}: not attempted yet\n"
-    with pytest.raises(check.CheckFailed, match="not attempted yet"):
-        checker(untouched, strict=True)
-
-
-def test_stubs_that_return_or_are_half_written_are_not_attempted_yet(capsys):
-    assert "missing `return`" in said_by(check.patchify, lambda image, k: None, capsys)
-    assert "missing `return`" in said_by(check.small_cell_stem, lambda: None, capsys)
-    assert said_by(check.downsample, HalfStub, capsys) == "○ downsample: not attempted yet\n"
-
-
-def raises(*args, **options):
-    raise KeyError("oops")
-
-
-def leaves(*args, **options):
-    raise SystemExit(3)
-
-
-class Hostile:
-    """Raises at whatever one does with it."""
-
-    def __getattribute__(self, name):
-        raise RuntimeError("do not touch")
-
-
-class HostileLayer(nn.Module):
-    """Made without fault, and of no use."""
-
-    def __init__(self, *args):
-        super().__init__()
-
-    def forward(self, x):
-        return "text"
-
-
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-@pytest.mark.parametrize(
-    "nonsense",
-    [
-        3,
-        "text",
-        [],
-        torch.ones(2),
-        nn.ReLU(),
-        int,
-        nn.Identity,
-        raises,
-        leaves,
-        HostileLayer,
-        lambda *a, **k: HostileLayer(),
-        lambda *a, **k: nn.Identity(),
-        lambda *a, **k: "text",
-        lambda *a, **k: Hostile(),
-        lambda *a, **k: [Hostile()] * 6,
-        lambda *a, **k: [math.nan, None],
-        lambda *a, **k: math.nan,
-        lambda *a, **k: torch.tensor(1 + 2j),
-        lambda *a, **k: torch.eye(4).to_sparse(),
-        lambda *a, **k: torch.empty(3, device="meta"),
-        Hostile,
-    ],
-    ids=repr,
-)
-def test_nonsense_never_crashes_a_checker(checker, nonsense, capsys):
-    message = said_by(checker, nonsense, capsys)
-    assert message.startswith(f"✗ {checker.__name__}: ") and "likely: " in message, message
-
-
-def endless(*args, **options):
-    while True:
-        time.sleep(0)
-
-
-@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
-def test_endless_loop_is_cut_off(checker, capsys):
-    answer = changed(forward=endless) if checker is check.downsample else endless
-    checker(answer, seconds=0.5)
-    message = capsys.readouterr().out
-    assert "still running after 0.5 s" in message and "a loop that never ends" in message
-
-
-def test_endless_layer_in_a_stem_is_cut_off(capsys):
-    check.small_cell_stem(lambda: changed(forward=endless)(3, 96), seconds=0.5)
-    assert "a loop that never ends" in capsys.readouterr().out
-
-
-def test_stem_of_the_learner_is_left_as_it_was():
-    stem = cnx.ConvNeXtStem(3, 96, 8, 4, 2)
-    check.small_cell_stem(lambda: stem, strict=True)
-    assert stem.training and {parameter.dtype for parameter in stem.parameters()} == {torch.float32}
-
-
-def test_checkers_leave_random_numbers_and_grad_mode_alone():
-    stem, layer = cnx.ConvNeXtStem(3, 96, 8, 4, 2), cnx.ConvNeXtDownsample(4, 4)
-    torch.manual_seed(0)
-    state = torch.get_rng_state()
-    with torch.no_grad():
-        check.small_cell_stem(lambda: stem, strict=True)
-        check.patchify(unfolded, strict=True)
-        assert not torch.is_grad_enabled()
-    assert torch.equal(torch.get_rng_state(), state) and layer.training
+STUBS = {check.downsample: Stub}
+ENDLESS = {check.downsample: changed(forward=endless)}
