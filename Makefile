@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup train test lab lint notebooks
+.PHONY: setup train test lab lint notebooks mutants browser
 
 setup: $(VENV)/installed
 
@@ -28,3 +28,10 @@ lint: setup
 notebooks: setup        ## execute all notebooks again, store their outputs, make the student copies
 	$(BIN)/python -m cnx_tutorial.teaching.record
 	$(BIN)/python -m cnx_tutorial.teaching.students
+
+mutants: setup          ## change every stored output, and see that the comparison of the notebooks notices
+	$(BIN)/python -m tests.mutants
+
+browser: setup          ## run all notebooks in JupyterLab in a headless Chromium, which must be installed
+	$(BIN)/python -m pip install --quiet playwright
+	$(BIN)/python -m tests.browser
