@@ -5,6 +5,7 @@ notebook it never raises. With `strict=True`, and inside nbgrader's autograder, 
 nothing when all is well.
 """
 
+from cnx_tutorial.teaching.checks.convnext import drop_path_rates, parameters, rename, widest
 from cnx_tutorial.teaching.checks.convnext_block import block, count_parameters, drop_path, macs, two_blocks
 from cnx_tutorial.teaching.checks.layernorm import (
     axes_that_share,
@@ -21,4 +22,3 @@ from cnx_tutorial.teaching.checks.stem_and_downsample import (
     small_cell_stem,
     strides,
 )
-

@@ -82,6 +82,13 @@ LAYERS = [
         dict(dim=5, kernel_size=3, expansion=2.5, layer_scale=None),
         (2, 5, 4, 4),
     ),
+    ("04_convnext.ipynb", "ConvNeXt", dict(depths=(1, 1, 2, 1), dims=(4, 8, 8, 12), num_classes=5), (2, 3, 64, 33)),
+    (
+        "04_convnext.ipynb",
+        "ConvNeXt",
+        dict(depths=(2, 1, 1, 1), dims=(4, 6, 8, 10), in_channels=1, drop_path_rate=0.5, layer_scale=1.0),
+        (6, 1, 32, 32),
+    ),
 ]
 
 

@@ -21,7 +21,14 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
     "#CC79A7",
 )
 GREY = "#E8E8E8"
-LOOKS = ((ORANGE, "//"), (SKY, ""), (GREEN, ""), (PINK, ""), (YELLOW, ".."))  # colour and hatching of a bar's parts
+LOOKS = (
+    (ORANGE, "//"),
+    (SKY, ""),
+    (GREEN, ""),
+    (PINK, ""),
+    (YELLOW, ".."),
+    (BLUE, "xx"),
+)  # colour and hatching of a bar's parts
 DPI = 100
 
 
