@@ -22,3 +22,4 @@ from cnx_tutorial.teaching.checks.stem_and_downsample import (
     small_cell_stem,
     strides,
 )
+from cnx_tutorial.teaching.checks.yolov8_yaml import c1_of_rows, my_yaml, repair, scaled_channels

@@ -8,6 +8,7 @@ Source: ultralytics/__init__.py and ultralytics/utils/__init__.py, 8.4.190.
 
 import contextlib
 import importlib
+import logging
 import os
 from collections.abc import Iterator
 
@@ -42,12 +43,19 @@ def restored() -> Iterator[None]:
 
 
 def import_ultralytics() -> None:
-    """Import ultralytics without its side effects."""
+    """Import ultralytics without its side effects, and without its greeting on a machine where it runs for the first time."""
+    logger = logging.getLogger("ultralytics")
+    logger.addFilter(only_warnings)
     with restored():
         for name, value in AT_IMPORT.items():
             os.environ.setdefault(name, value)
         importlib.import_module("ultralytics.models")  # the package itself imports these later, on first use
         importlib.import_module("torchvision")  # sets TORCHINDUCTOR_CACHE_DIR
+    logger.removeFilter(only_warnings)
+
+
+def only_warnings(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
 
 
 @contextlib.contextmanager

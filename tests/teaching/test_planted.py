@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import nn
 
+import cnx_tutorial.yolo  # noqa: F401, checkers import it on first use, and tests count threads
 from cnx_tutorial.teaching import check
 from tests.teaching import planted
 from tests.teaching.planted.common import (

@@ -19,3 +19,4 @@ from cnx_tutorial.teaching.figures.style import (
     error_bars,
     error_curves,
 )
+from cnx_tutorial.teaching.figures.yolov8_yaml import row_graph

@@ -151,7 +151,9 @@ def search(
     budget, depth=2, *, fits=lambda n, b: n <= b, step=8, ratio=(1, 1, 3, 1), wide=(1, 2, 4, 8), count=by_formula
 ):
     depths = tuple(depth * r for r in ratio)
-    c = max(c for c in range(step, 3000, step) if c == step or fits(count(depths, [c * w for w in wide]), budget))
+    c = step
+    while fits(count(depths, [(c + step) * w for w in wide]), budget):
+        c += step
     return depths, [c * w for w in wide]
 
 
