@@ -27,7 +27,16 @@ from pathlib import Path
 HERE = Path(__file__).parent
 MODELS = ["yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnext-article.yaml"]
 GRID = (0.0015, 0.003, 0.006)
-SETTINGS = {"batch": 16, "nbs": 16, "optimizer": "AdamW", "warmup_bias_lr": 0.0, "patience": 0, "plots": False, "val": False, "workers": 0}
+SETTINGS = {
+    "batch": 16,
+    "nbs": 16,
+    "optimizer": "AdamW",
+    "warmup_bias_lr": 0.0,
+    "patience": 0,
+    "plots": False,
+    "val": False,
+    "workers": 0,
+}
 
 
 def pin(cores) -> None:
@@ -43,7 +52,15 @@ def train(model: str, data: str, imgsz: int, epochs: int, lr0: float, seed: int)
     with tempfile.TemporaryDirectory() as project, contextlib.redirect_stdout(io.StringIO()):
         yolo = YOLO(model)
         yolo.train(
-            data=data, imgsz=imgsz, epochs=epochs, lr0=lr0, seed=seed, device="cpu", project=project, verbose=False, **SETTINGS
+            data=data,
+            imgsz=imgsz,
+            epochs=epochs,
+            lr0=lr0,
+            seed=seed,
+            device="cpu",
+            project=project,
+            verbose=False,
+            **SETTINGS,
         )
         box = YOLO(Path(yolo.trainer.last)).val(data=data, imgsz=imgsz, batch=16, device="cpu", plots=False, verbose=False, workers=0,
                                                 project=project).box  # fmt: skip
@@ -69,7 +86,9 @@ def speed(models: list[str], data: str, imgsz: int, rounds: int) -> dict:
             for batch, table in latency.items():
                 x = torch.rand(int(batch), 3, imgsz, imgsz)
                 for name in models:
-                    table[name].append(round(min(_milliseconds(network, x, layout) for network, layout in networks[name]), 3))
+                    table[name].append(
+                        round(min(_milliseconds(network, x, layout) for network, layout in networks[name]), 3)
+                    )
     for _ in range(rounds):
         for name in models:
             marks: list[float] = []
@@ -78,7 +97,9 @@ def speed(models: list[str], data: str, imgsz: int, rounds: int) -> dict:
                 for event in ("on_train_epoch_start", "on_train_epoch_end"):
                     yolo.add_callback(event, lambda trainer, marks=marks: marks.append(time.perf_counter()))
                 yolo.train(data=data, imgsz=imgsz, epochs=3, device="cpu", project=project, verbose=False, **SETTINGS)
-            seconds[name] += [round(end - start, 3) for start, end in zip(marks[2::2], marks[3::2], strict=True)]  # not the first
+            seconds[name] += [
+                round(end - start, 3) for start, end in zip(marks[2::2], marks[3::2], strict=True)
+            ]  # not the first
     return {"train_seconds_per_epoch": seconds, "latency_ms": latency}
 
 
@@ -133,10 +154,14 @@ def main() -> None:
     settings = {"data": Path(args.data).stem, "imgsz": args.imgsz, "epochs": args.epochs, "batch": SETTINGS["batch"]}
     result = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {**settings, "models": {}}
     if {key: result[key] for key in settings} != settings:
-        sys.exit(f"{file} holds results of other settings, {[result[key] for key in settings]}; move it away, or give --out another file")
+        sys.exit(
+            f"{file} holds results of other settings, {[result[key] for key in settings]}; move it away, or give --out another file"
+        )
 
     def store() -> None:
-        commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE).stdout.strip()
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE
+        ).stdout.strip()
         result.update(
             device=f"cpu, {platform.machine()}, {os.cpu_count()} cores",
             versions={name: version(name) for name in ("torch", "torchvision", "ultralytics", "cnx-tutorial")},
@@ -159,7 +184,8 @@ def main() -> None:
 
             def run(wanted: list[tuple[str, float, int]]) -> None:
                 futures = {
-                    pool.submit(train, model, data, args.imgsz, args.epochs, lr0, seed): (names[model], lr0, seed) for model, lr0, seed in wanted
+                    pool.submit(train, model, data, args.imgsz, args.epochs, lr0, seed): (names[model], lr0, seed)
+                    for model, lr0, seed in wanted
                 }
                 for future in as_completed(futures):
                     name, lr0, seed = futures[future]
@@ -168,16 +194,28 @@ def main() -> None:
                         entry["grid"][str(lr0)] = score
                     else:
                         entry["runs"].append({"seed": seed, **score, "lr0": lr0})
-                    print(f"{name} lr0={lr0} seed={seed}: mAP50 {score['map50']:.3f}, mAP50-95 {score['map']:.3f}", flush=True)
+                    print(
+                        f"{name} lr0={lr0} seed={seed}: mAP50 {score['map50']:.3f}, mAP50-95 {score['map']:.3f}",
+                        flush=True,
+                    )
                     store()
 
-            run([(m, lr0, args.seeds[0]) for m, n in names.items() for lr0 in args.grid if str(lr0) not in result["models"][n]["grid"]])
+            run(
+                [
+                    (m, lr0, args.seeds[0])
+                    for m, n in names.items()
+                    for lr0 in args.grid
+                    if str(lr0) not in result["models"][n]["grid"]
+                ]
+            )
             wanted = []
             for model, name in names.items():
                 entry = result["models"][name]
                 entry["lr0"] = float(max(entry["grid"], key=lambda lr0: entry["grid"][lr0]["map"]))
                 first = {"seed": args.seeds[0], **entry["grid"][str(entry["lr0"])], "lr0": entry["lr0"]}
-                entry["runs"] = [first] + [run for run in entry["runs"] if run["lr0"] == entry["lr0"] and run["seed"] != first["seed"]]
+                entry["runs"] = [first] + [
+                    run for run in entry["runs"] if run["lr0"] == entry["lr0"] and run["seed"] != first["seed"]
+                ]
                 done = {run["seed"] for run in entry["runs"]}
                 wanted += [(model, entry["lr0"], seed) for seed in args.seeds if seed not in done]
             run(wanted)

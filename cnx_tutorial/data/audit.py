@@ -57,6 +57,8 @@ def check_image(file: Path) -> tuple[str, str]:
             image.load()
     except FileNotFoundError:
         return f"missing {file}", "is listed but not there; remove the line or restore the image"
+    except ModuleNotFoundError:  # Ultralytics makes Pillow look for a plugin when it does not know the format
+        return f"broken {file}", "does not decode as an image (its format is not known); replace or remove it"
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError and its own for damaged files
         return f"broken {file}", f"does not decode as an image ({error}); replace or remove it"
     return hashlib.sha256(content).hexdigest(), ""

@@ -7,6 +7,7 @@ nothing when all is well.
 
 from cnx_tutorial.teaching.checks.convnext import drop_path_rates, parameters, rename, widest
 from cnx_tutorial.teaching.checks.convnext_block import block, count_parameters, drop_path, macs, two_blocks
+from cnx_tutorial.teaching.checks.dataset import label_faults, letterbox_box, turned, yolo_box
 from cnx_tutorial.teaching.checks.layernorm import (
     axes_that_share,
     layer_norm_channels_first,

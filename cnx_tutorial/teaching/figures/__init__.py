@@ -2,6 +2,7 @@
 
 from cnx_tutorial.teaching.figures.convnext import effective_fields, road, stage_maps
 from cnx_tutorial.teaching.figures.convnext_block import chains, paths_to_the_centre, shares
+from cnx_tutorial.teaching.figures.dataset import box_sizes, labelled_image
 from cnx_tutorial.teaching.figures.layernorm import before_and_after, memory_blocks, shared_statistics
 from cnx_tutorial.teaching.figures.stem_and_downsample import patches_as_rows, windows_on_an_axis
 from cnx_tutorial.teaching.figures.style import (
