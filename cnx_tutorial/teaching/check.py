@@ -23,4 +23,5 @@ from cnx_tutorial.teaching.checks.stem_and_downsample import (
     small_cell_stem,
     strides,
 )
+from cnx_tutorial.teaching.checks.training import ema_of, epochs_trained, lr_at, optimizer_steps
 from cnx_tutorial.teaching.checks.yolov8_yaml import c1_of_rows, my_yaml, repair, scaled_channels

@@ -20,4 +20,5 @@ from cnx_tutorial.teaching.figures.style import (
     error_bars,
     error_curves,
 )
+from cnx_tutorial.teaching.figures.training import training_curves
 from cnx_tutorial.teaching.figures.yolov8_yaml import row_graph
