@@ -8,6 +8,7 @@ nothing when all is well.
 from cnx_tutorial.teaching.checks.convnext import drop_path_rates, parameters, rename, widest
 from cnx_tutorial.teaching.checks.convnext_block import block, count_parameters, drop_path, macs, two_blocks
 from cnx_tutorial.teaching.checks.dataset import label_faults, letterbox_box, turned, yolo_box
+from cnx_tutorial.teaching.checks.evaluation import average_precision, compare, iou, match
 from cnx_tutorial.teaching.checks.layernorm import (
     axes_that_share,
     layer_norm_channels_first,
@@ -25,3 +26,4 @@ from cnx_tutorial.teaching.checks.stem_and_downsample import (
 )
 from cnx_tutorial.teaching.checks.training import ema_of, epochs_trained, lr_at, optimizer_steps
 from cnx_tutorial.teaching.checks.yolov8_yaml import c1_of_rows, my_yaml, repair, scaled_channels
+from cnx_tutorial.teaching.checks.your_own_detector import carried_over, my_v2, response_norm, to_input

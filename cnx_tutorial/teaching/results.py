@@ -1,0 +1,70 @@
+"""The measured comparison of the models, read from benchmarks/results/headline_*.json, and the table that README and notebook 08 show.
+
+Nothing here measures: `benchmarks/headline.py` does, and stores. Whatever is said about the models is computed from the stored numbers, so that
+words cannot run ahead of them.
+"""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+RESULTS = Path("/tmp/nb/fix")
+STOCK, OURS, ARTICLE = "yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnext-article.yaml"
+T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}  # Student's t, 95 %, two-sided, by degrees of freedom
+
+
+def headline(data: str) -> dict:
+    """The stored results of one data set, "bccd" or "smears".
+
+    Raises:
+        FileNotFoundError: nobody has measured it yet; the message says how to.
+    """
+    file = RESULTS / f"headline_{data}.json"
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"no {file.name} in benchmarks/results: run `python benchmarks/headline.py --data {data}.yaml` in a clone"
+        )
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def scores(result: Mapping, model: str, metric: str = "map") -> list[float]:
+    """The metric of a model ("map" or "map50"), one number for each seed, in the order of the seeds."""
+    return [run[metric] for run in sorted(result["models"][model]["runs"], key=lambda run: run["seed"])]
+
+
+def paired(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """Mean of the differences a - b, seed by seed, and half the width of its 95 % confidence interval (Student's t)."""
+    differences = [x - y for x, y in zip(a, b, strict=True)]
+    error = statistics.stdev(differences) / len(differences) ** 0.5
+    return statistics.mean(differences), T_95[len(differences) - 1] * error
+
+
+def verdict(mean: float, half: float) -> str:
+    """What an interval of mean ± half allows to say."""
+    return "more" if mean - half > 0 else "less" if mean + half < 0 else "not told apart"
+
+
+def cells(result: Mapping, model: str) -> dict[str, str]:
+    """The row names of the table, and what stands in them for one model."""
+    entry, speed = result["models"][model], result["speed"]
+    found = {
+        name: f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
+        for name, values in (("mAP50-95", scores(result, model)), ("mAP50", scores(result, model, "map50")))
+    }
+    return found | {
+        "parameters": f"{entry['parameters']:,}",
+        f"GFLOPs at {result['imgsz']} px": f"{entry['gflops']:.2f}",
+        "learning rate, best of its grid": f"{entry['lr0']:g}",
+        "training, s per epoch": f"{statistics.median(speed['train_seconds_per_epoch'][model]):.1f}",
+        "ms per image, batch 1": f"{statistics.median(speed['latency_ms']['1'][model]):.1f}",
+        "ms per image, batch 8": f"{statistics.median(speed['latency_ms']['8'][model]) / 8:.1f}",
+    }
+
+
+def table(result: Mapping, models: Sequence[str] = (STOCK, ARTICLE, OURS)) -> str:
+    """The comparison as a Markdown table; mAP as mean ± standard deviation over the seeds."""
+    columns = {model: cells(result, model) for model in models}
+    lines = [["", *(model.removesuffix(".yaml") for model in models)], ["---"] * (len(models) + 1)]
+    lines += [[name, *(columns[model][name] for model in models)] for name in columns[models[0]]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
