@@ -17,6 +17,7 @@ from cnx_tutorial.teaching.checks.layernorm import (
     parameter_groups,
 )
 from cnx_tutorial.teaching.checks.runner import CheckFailed
+from cnx_tutorial.teaching.checks.start_here import counted, offset_of, places_of
 from cnx_tutorial.teaching.checks.stem_and_downsample import (
     downsample,
     output_size,

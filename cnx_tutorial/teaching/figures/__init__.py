@@ -12,6 +12,7 @@ from cnx_tutorial.teaching.figures.evaluation import (
     timings,
 )
 from cnx_tutorial.teaching.figures.layernorm import before_and_after, memory_blocks, shared_statistics
+from cnx_tutorial.teaching.figures.start_here import detector_parts, truth_and_found, two_boxes
 from cnx_tutorial.teaching.figures.stem_and_downsample import patches_as_rows, windows_on_an_axis
 from cnx_tutorial.teaching.figures.style import (
     BLUE,
