@@ -13,6 +13,7 @@ Bare `cnx train` is the main job of the tutorial: a ConvNeXt-YOLOv8 on the drawn
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -44,8 +45,17 @@ def ultralytics_command(yolo: type, words: list[str]):
     """Ultralytics' own command line for this block, with our model class in the place of its own."""
     import ultralytics
     from ultralytics import cfg
+    from ultralytics.engine import model
 
-    with patch.object(ultralytics, "YOLO", yolo, create=True), patch.object(cfg, "ARGV", ["yolo", *words]):
+    given = [
+        "yolo",
+        *words,
+    ]  # by the first word Ultralytics knows its command, and `predict` that its pictures are to be saved
+    with (
+        patch.object(ultralytics, "YOLO", yolo, create=True),
+        patch.object(cfg, "ARGV", given),
+        patch.object(model, "ARGV", given),
+    ):
         yield cfg.entrypoint
 
 
@@ -151,9 +161,21 @@ def data(words: list[str]) -> None:
         report.raise_if_errors()
 
 
+def own_copies(notebooks: Path) -> Path:
+    """The folder my_work in `notebooks`, with a copy of each exercise notebook to solve; a copy that is there is left as it is."""
+    folder = notebooks / "my_work"
+    folder.mkdir(exist_ok=True)
+    for exercise in sorted((notebooks / "exercises").glob("*.ipynb")):
+        if not (folder / exercise.name).exists():
+            shutil.copy(exercise, folder)
+    return folder
+
+
 def lab(words: list[str]) -> int:
     notebooks = Path(__file__).parents[1] / "notebooks"
     folder = [str(notebooks)] if notebooks.is_dir() and not words else []
+    if folder:
+        print(f"Your own copies of the notebooks, to solve the exercises in: {own_copies(notebooks)}")
     return subprocess.run([sys.executable, "-m", "jupyterlab", *folder, *words]).returncode
 
 

@@ -154,7 +154,7 @@ def main() -> int:
     failures = 0
     with tempfile.TemporaryDirectory() as copies:
         work = shutil.copytree(
-            NOTEBOOKS, Path(copies) / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
+            NOTEBOOKS, Path(copies) / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints", "my_work")
         )
         with jupyterlab(work) as (address, token), sync_playwright() as playwright:
             flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]

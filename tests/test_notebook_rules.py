@@ -17,7 +17,7 @@ import pytest
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted(path for path in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+NOTEBOOKS = sorted(path for folder in ("notebooks", "notebooks/exercises") for path in (ROOT / folder).glob("*.ipynb"))
 FIRST = ROOT / "notebooks" / "01_layernorm.ipynb"
 CELLS, WORDS, CODE_LINES = range(30, 61), 3000, 25
 UNCOMPARED_SHARE = 0.10

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 import pytest_socket
 import yaml
@@ -126,3 +127,18 @@ def test_connections_that_leave_the_machine_are_refused_here_and_in_children():
     code = "import requests; requests.get('http://192.0.2.1/', timeout=20)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode and "ProxyError" in run.stderr
+
+
+def test_readme_shows_the_comparison_that_was_measured():
+    from cnx_tutorial.teaching import results
+
+    measured = results.headline("bccd")
+    assert results.table(measured) in text("README.md")
+    shown = nbformat.read(ROOT / "notebooks" / "08_evaluation.ipynb", as_version=4)
+    outputs = "".join(output.get("text", "") for cell in shown.cells for output in cell.get("outputs", []))
+    assert results.table(measured) in outputs
+    stock = results.scores(measured, results.STOCK)
+    said = {
+        m: results.verdict(*results.paired(results.scores(measured, m), stock)) for m in (results.ARTICLE, results.OURS)
+    }
+    assert said == {results.ARTICLE: "less", results.OURS: "not told apart"}  # what the README says in words
