@@ -14,6 +14,12 @@ for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_prox
 for name in ("no_proxy", "NO_PROXY"):
     os.environ[name] = "127.0.0.1,localhost"
 
+# Under `pytest -n`, each worker and the kernels that it starts get a core of their own: threads of two notebooks on one core slow each other tenfold.
+worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if worker.startswith("gw") and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker[2:]) % len(cores)]})
+
 
 def pytest_collectstart(collector):
     """Start a notebook's kernel without PYTEST_CURRENT_TEST.

@@ -139,11 +139,9 @@ def c1_of_rows(answer: object) -> None:
 
 # ---------------------------------------------------------------- exercise 3
 def _stock() -> dict:
-    from ultralytics.utils import ROOT, YAML
+    from cnx_tutorial.yolo.parser import yaml_model_load
 
-    import cnx_tutorial.yolo  # noqa: F401, imports ultralytics without its side effects
-
-    return YAML.load(ROOT / "cfg/models/v8/yolov8.yaml") | {"scale": "n"}
+    return yaml_model_load("yolov8n.yaml")
 
 
 def _repaired() -> dict:
@@ -261,7 +259,8 @@ def _built(d: dict) -> tuple[list[int], int]:
     """Strides and parameters of the model that the YAML describes."""
     from ultralytics.nn import tasks
 
-    from cnx_tutorial.yolo import register  # imports ultralytics without its side effects
+    from cnx_tutorial.yolo import register
+    from cnx_tutorial.yolo.parser import tasks
 
     register()
     d = {"scale": next(iter(d["scales"]), ""), **copy.deepcopy(d)} if d.get("scales") else copy.deepcopy(d)
