@@ -257,8 +257,6 @@ def my_yaml(answer: object) -> None:
 
 def _built(d: dict) -> tuple[list[int], int]:
     """Strides and parameters of the model that the YAML describes."""
-    from ultralytics.nn import tasks
-
     from cnx_tutorial.yolo import register
     from cnx_tutorial.yolo.parser import tasks
 
