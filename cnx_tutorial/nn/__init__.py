@@ -6,6 +6,7 @@ from cnx_tutorial.nn.downsample import ConvNeXtDownsample
 from cnx_tutorial.nn.drop_path import DropPath
 from cnx_tutorial.nn.grn import GlobalResponseNorm
 from cnx_tutorial.nn.layernorm import LayerNorm
+from cnx_tutorial.nn.pointwise import Pointwise
 from cnx_tutorial.nn.stem import ConvNeXtStem
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "DropPath",
     "GlobalResponseNorm",
     "LayerNorm",
+    "Pointwise",
     "convnext",
 ]

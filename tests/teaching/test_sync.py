@@ -14,9 +14,10 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 def taught_in(notebook: str) -> dict[str, type]:
     """The layers that the cells tagged library-class of a notebook define, by name."""
     namespace: dict = {}
-    for cell in nbformat.read(NOTEBOOKS / notebook, as_version=4).cells:
-        if cell.id == "setup" or "library-class" in cell.metadata.get("tags", []):
-            exec(cell.source, namespace)
+    cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
+    tagged = [cell for cell in cells if "library-class" in cell.metadata.get("tags", [])]
+    for cell in [cell for cell in cells if tagged and cell.id == "setup"] + tagged:
+        exec(cell.source, namespace)
     here = {name: value for name, value in namespace.items() if getattr(value, "__module__", None) == "builtins"}
     return {
         name: value for name, value in here.items() if isinstance(value, type) and issubclass(value, torch.nn.Module)
