@@ -2,7 +2,7 @@
 
 from cnx_tutorial.teaching.figures.convnext import effective_fields, road, stage_maps
 from cnx_tutorial.teaching.figures.convnext_block import chains, paths_to_the_centre, shares
-from cnx_tutorial.teaching.figures.dataset import box_sizes, labelled_image
+from cnx_tutorial.teaching.figures.dataset import box_sizes, labelled_image, labelled_images
 from cnx_tutorial.teaching.figures.evaluation import (
     boxes_on_grid,
     class_curves,
