@@ -15,9 +15,7 @@ CHECKS = said
 
 SENTENCES = {
     "in-place operation",
-    "cuts the graph",
     "return the tensor itself",
-    "stay in the input's dtype",
     "an axis was lost or moved",
     "is no nn.Parameter",
     "is missing: the layer has two parameters",
@@ -25,6 +23,8 @@ SENTENCES = {
     "no statistics and no buffers",
     "data_format is not checked",
     "quote the value",
+    "forward refuses it",
+    "the check lets other names pass",
     "raise ValueError(f",
     "one number per channel; view it",
     "write class MyLayerNorm(nn.Module)",
@@ -36,17 +36,15 @@ SENTENCES = {
     "InstanceNorm's axes: one mean",
     "GroupNorm(1)'s axes: one mean",
     "everything shares one mean",
+    "left out: ",
+    "too many: ",
+    "compare the name letter by letter",
+    "instead of over C alone",
+    "ran along H, not along C",
+    "ran along W, not along C",
     "N is axis 0",
     "the four names",
-    "everything decays",
-    "nothing decays",
-    "groups are swapped",
-    "only biases were spared",
-    "layer scale decays",
-    "biases decay",
     "uses its default",
-    "conditions overlap",
-    "does not reach every layer",
     "not their names",
     "not a fixed number",
     "takes such a list",
@@ -80,6 +78,21 @@ def one_pass(x, dim=-1):
     return x.square().mean(dim, keepdim=True) - x.mean(dim, keepdim=True).square()
 
 
+def of_the_list(x, eps=1e-6, **kind):
+    mean = sum(x.tolist()) / len(x)
+    variance = sum((value - mean) ** 2 for value in x.tolist()) / len(x)
+    return torch.tensor([(value - mean) / (variance + eps) ** 0.5 for value in x.tolist()], **kind)
+
+
+def by_eight(x, eps=1e-6):
+    mean = sum(x) / 8
+    return (x - mean) / (sum((x - mean) ** 2) / 8 + eps).sqrt()
+
+
+def mean_as_number(x, eps=1e-6):
+    return (x - x.mean().item()) / (x.var(correction=0) + eps).sqrt()
+
+
 def without_graph(x, eps=1e-6):
     with torch.no_grad():
         return F.layer_norm(x, x.shape, eps=eps)
@@ -104,6 +117,22 @@ NORMALIZE_WRONG = {
     "not centered": (lambda x, eps=1e-6: x / (var(x) + eps).sqrt(), said.NOT_CENTERED),
     "not scaled": (lambda x, eps=1e-6: centered(x), said.NOT_SCALED),
     "RMSNorm": (lambda x, eps=1e-6: x / (x.square().mean() + eps).sqrt(), said.RMS),
+    "std as it comes": (lambda x, eps=1e-6: (x - x.mean()) / x.std(), said.PLAIN_STD),
+    "parentheses": (lambda x, eps=1e-6: x - x.mean() / (x.var(correction=0) + eps).sqrt(), said.PARENTHESES),
+    "parentheses, std": (lambda x, eps=1e-6: x - x.mean() / x.std(), said.PARENTHESES),
+    "eps at the end": (lambda x, eps=1e-6: centered(x) / var(x).sqrt() + eps, said.EPS_LAST),
+    "sum of squares": (lambda x, eps=1e-6: centered(x) / ((centered(x) ** 2).sum() + eps).sqrt(), said.SUMMED),
+    "F.normalize": (lambda x, eps=1e-6: F.normalize(centered(x), dim=0), said.SUMMED),
+    "mean absolute difference": (lambda x, eps=1e-6: centered(x) / (centered(x).abs().mean() + eps), said.ABSOLUTE),
+    "minimum and maximum": (lambda x, eps=1e-6: (x - x.min()) / (x.max() - x.min()), said.MIN_MAX),
+    "another way": (lambda x, eps=1e-6: x.softmax(0), said.BY_HAND),
+    "divided by 8": (by_eight, said.FIXED_SHAPE),
+    "odd C": (lambda x, eps=1e-6: F.layer_norm(x, x.shape, eps=eps) * (1 + len(x) % 2), said.OTHER_C),
+    "eps squared": (lambda x, eps=1e-6: centered(x) / (var(x) + eps**2 * 1e6).sqrt(), said.EPS_ENTERS),
+    "from a list, in float32": (of_the_list, said.DTYPE),
+    "from a list": (lambda x, eps=1e-6: of_the_list(x, eps, dtype=x.dtype), said.CUT),
+    "mean as a number": (mean_as_number, said.DETACHED),
+    "float32 inside": (lambda x, eps=1e-6: F.layer_norm(x.float(), x.shape, eps=eps).to(x.dtype), said.ROUNDED),
     "hard-coded 8": (lambda x, eps=1e-6: F.layer_norm(x, (8,), eps=eps), said.FIXED_SHAPE),
     "one pass": (lambda x, eps=1e-6: centered(x) / (one_pass(x) + eps).sqrt(), said.ONE_PASS),
     "variance detached": (lambda x, eps=1e-6: centered(x) / (var(x).detach() + eps).sqrt(), said.DETACHED),
@@ -111,11 +140,11 @@ NORMALIZE_WRONG = {
         lambda x, eps=1e-6: (x - x.mean().detach()) / (var(x).detach() + eps).sqrt(),
         said.DETACHED,
     ),
-    "no_grad": (without_graph, "cuts the graph"),
+    "no_grad": (without_graph, said.CUT),
     "in place": (normalize_in_place, "in-place operation"),
     "numpy": (lambda x, eps=1e-6: F.layer_norm(x, x.shape, eps=eps).numpy(), "return the tensor itself"),
     "tuple": (lambda x, eps=1e-6: (F.layer_norm(x, x.shape, eps=eps), x.mean()), "return the tensor itself"),
-    "float32": (lambda x, eps=1e-6: F.layer_norm(x.float(), x.shape, eps=eps), "stay in the input's dtype"),
+    "float32": (lambda x, eps=1e-6: F.layer_norm(x.float(), x.shape, eps=eps), said.DTYPE),
     "one number": (lambda x, eps=1e-6: F.layer_norm(x, x.shape, eps=eps).mean(), "an axis was lost or moved"),
 }
 
@@ -132,11 +161,21 @@ def axes_with_ifs(norm):
     return {-2, -1} if norm == "instance" else (-3, -2, -1)
 
 
+def axes_without_group1(norm):
+    if norm == "group":
+        return (1, 2, 3)
+    return None if norm == "group1" else AXES[norm]
+
+
 def axes_but(**changed):
     return lambda norm: {**AXES, **changed}[norm]
 
 
-AXES_RIGHT = {"table": lambda norm: AXES[norm], "ifs, lists, sets, negative axes": axes_with_ifs}
+AXES_RIGHT = {
+    "table": lambda norm: AXES[norm],
+    "ifs, lists, sets, negative axes": axes_with_ifs,
+    "range": lambda norm: range(1, 4) if norm == "group1" else AXES[norm],
+}
 AXES_WRONG = {
     "layer as GroupNorm(1)": (axes_but(layer=(1, 2, 3)), "GroupNorm(1)'s axes: one mean"),
     "layer on the last axis": (axes_but(layer=(-1,)), "axis 3 is W"),
@@ -145,6 +184,10 @@ AXES_WRONG = {
     "instance as batch": (axes_but(instance=(0, 2, 3)), "BatchNorm's axes: one mean per channel"),
     "group1 as layer": (axes_but(group1=(1,)), "ConvNeXt's LayerNorm: one mean per pixel"),
     "group1 as instance": (axes_but(group1=(2, 3)), "InstanceNorm's axes: one mean"),
+    "instance over W alone": (axes_but(instance=(3,)), "left out: H"),
+    "group1 over C and W": (axes_but(group1=(1, 3)), "left out: H"),
+    "layer over C and H": (axes_but(layer=(1, 2)), "too many: H"),
+    "another name": (axes_without_group1, "compare the name letter by letter"),
     "letters": (lambda norm: tuple("NHW"), "N is axis 0"),
     "axis 4": (axes_but(batch=(0, 3, 4)), "N is axis 0"),
     "a name missing": (lambda norm: {"batch": (0, 2, 3), "layer": (1,)}[norm], "the four names"),
@@ -174,6 +217,19 @@ def permuted(x, weight, bias, eps=1e-6, back=True):
     return y.permute(0, 3, 1, 2) if back else y
 
 
+def moved(x, weight, bias, eps=1e-6):
+    return F.layer_norm(x.movedim(1, -1), weight.shape, weight, bias, eps).movedim(-1, 1)
+
+
+def put_on(affine):
+    """A channels-first answer that normalises rightly and does something else with weight and bias."""
+    return lambda x, weight, bias, eps=1e-6: affine(good_first(x, eps), weight, bias)
+
+
+def permuted_wrongly(*back):
+    return lambda x, w, b, eps=1e-6: permuted(x, w, b, eps, back=False).permute(*back)
+
+
 def first_in_place(x, weight, bias, eps=1e-6):
     x.sub_(x.mean(1, keepdim=True)).div_((x.square().mean(1, keepdim=True) + eps).sqrt())
     return x * column(weight) + column(bias)
@@ -182,6 +238,7 @@ def first_in_place(x, weight, bias, eps=1e-6):
 FIRST_RIGHT = {
     "by hand": over(1),
     "permute and back": permuted,
+    "movedim and back": moved,
     "einsum and var": lambda x, w, b, eps=1e-6: (
         torch.einsum("nchw,c->nchw", (x - x.mean(1, True)) * torch.rsqrt(x.var(1, correction=0, keepdim=True) + eps), w)
         + b.view(1, -1, 1, 1)
@@ -197,10 +254,45 @@ FIRST_WRONG = {
     "last axis": (over(-1), said.LAST_AXIS),
     "no permute at all": (lambda x, w, b, eps=1e-6: F.layer_norm(x, (x.shape[-1],), w, b, eps), said.LAST_AXIS),
     "not permuted back": (lambda x, w, b, eps=1e-6: permuted(x, w, b, eps, back=False), said.NOT_BACK),
-    "affine along W": (lambda x, w, b, eps=1e-6: good_first(x, eps) * w + b, said.AFFINE_ON_W),
+    "affine along W": (
+        lambda x, w, b, eps=1e-6: good_first(x, eps) * w + b,
+        "weight and bias ran along W, not along C",
+    ),
     "no affine": (lambda x, w, b, eps=1e-6: good_first(x, eps), said.NO_AFFINE),
     "no bias": (lambda x, w, b, eps=1e-6: good_first(x, eps) * column(w), said.NO_BIAS),
     "no weight": (lambda x, w, b, eps=1e-6: good_first(x, eps) + column(b), said.NO_WEIGHT),
+    "affine along H": (put_on(lambda y, w, b: y * w[:, None] + b[:, None]), "ran along H, not along C"),
+    "bias along W": (put_on(lambda y, w, b: y * column(w) + b), "bias ran along W, not along C"),
+    "weight along W": (put_on(lambda y, w, b: y * w + column(b)), "weight ran along W, not along C"),
+    "weight and bias swapped": (put_on(lambda y, w, b: y * column(b) + column(w)), said.SWAPPED_AFFINE),
+    "weight detached": (put_on(lambda y, w, b: y * column(w.detach()) + column(b)), said.CUT),
+    "weight and bias as data": (put_on(lambda y, w, b: y * column(w.data) + column(b.data)), said.CUT),
+    "no axis": (first(lambda x, eps: (x - x.mean()) / (x.var(correction=0) + eps).sqrt()), said.NO_AXIS),
+    "no axis, std": (first(lambda x, eps: (x - x.mean()) / (x.std() + eps)), said.NO_AXIS),
+    "no axis in the variance": (
+        first(lambda x, eps: centered(x, 1) / (x.var(correction=0) + eps).sqrt()),
+        said.NO_AXIS,
+    ),
+    "no axis, no view": (
+        lambda x, w, b, eps=1e-6: (x - x.mean()) / (x.var(correction=0) + eps).sqrt() * w + b,
+        said.NO_AXIS,
+    ),
+    "over C and H": (over((1, 2)), "taken over C and H, instead of over C alone"),
+    "over H": (over(2), "taken over H, instead of over C alone"),
+    "std as it comes": (first(lambda x, eps: centered(x, 1) / x.std(1, keepdim=True)), said.PLAIN_STD),
+    "parentheses": (first(lambda x, eps: x - x.mean(1, keepdim=True) / (var(x, 1) + eps).sqrt()), said.PARENTHESES),
+    "keepdim forgotten in the mean": (
+        first(lambda x, eps: (x - x.mean(1)) / (var(x, 1) + eps).sqrt()),
+        said.NO_KEEPDIM,
+    ),
+    "keepdim forgotten, no view": (
+        lambda x, w, b, eps=1e-6: (x - x.mean(1)) / (x.var(1, correction=0) + eps).sqrt() * w + b,
+        said.NO_KEEPDIM,
+    ),
+    "permuted as before": (permuted_wrongly(0, 2, 3, 1), said.WRONG_BACK),
+    "H and W exchanged": (permuted_wrongly(0, 3, 2, 1), said.WRONG_BACK),
+    "another way": (first(lambda x, eps: x.softmax(1)), said.BY_LOOP),
+    "size fixed": (lambda x, w, b, eps=1e-6: over(1)(x.reshape(-1, 4, 4, 4), w, b, eps), said.OTHER_SIZES),
     "bias first": (lambda x, w, b, eps=1e-6: (good_first(x, eps) + column(b)) * column(w), said.BIAS_FIRST),
     "unbiased": (first(lambda x, eps: centered(x, 1) / (x.var(1, keepdim=True) + eps).sqrt()), said.UNBIASED),
     "eps outside": (first(lambda x, eps: centered(x, 1) / (var(x, 1).sqrt() + eps)), said.EPS_OUTSIDE),
@@ -221,7 +313,7 @@ FIRST_WRONG = {
     "eps fixed": (lambda x, w, b, eps=1e-6: permuted(x, w, b), said.EPS_FIXED),
     "one pass": (first(lambda x, eps: centered(x, 1) / (one_pass(x, 1) + eps).sqrt()), said.ONE_PASS),
     "detached": (first(lambda x, eps: centered(x, 1) / (var(x, 1).detach() + eps).sqrt()), said.DETACHED),
-    "data": (lambda x, w, b, eps=1e-6: permuted(x.data, w, b, eps), "cuts the graph"),
+    "data": (lambda x, w, b, eps=1e-6: permuted(x.data, w, b, eps), said.CUT),
     "in place": (first_in_place, "in-place operation"),
 }
 
@@ -263,6 +355,15 @@ def when_first(normal):
     return changed(normal=lambda self, x: normal(x, self.eps) if self.axis == 1 else ByHand.normal(self, x))
 
 
+def when_first_whole(forward):
+    return changed(forward=lambda self, x: forward(self, x) if self.axis == 1 else ByHand.forward(self, x))
+
+
+def swapped_affine(self, normal):
+    shape = (-1, 1, 1) if self.axis == 1 else (-1,)
+    return normal * self.bias.view(shape) + self.weight.view(shape)
+
+
 def plain_tensors(self, num_channels):
     self.weight, self.bias = torch.ones(num_channels), torch.zeros(num_channels)
 
@@ -290,6 +391,35 @@ class AnyLayout(ByHand):
         super().__init__(num_channels, eps, data_format if data_format == "channels_first" else "channels_last")
 
 
+class Prefix(ByHand):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        if not data_format.startswith("channels"):
+            raise ValueError(data_format)
+        super().__init__(num_channels, eps, data_format if data_format == "channels_first" else "channels_last")
+
+
+class RefusesInForward(AnyLayout):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        super().__init__(num_channels, eps, data_format)
+        self.data_format = data_format
+
+    def forward(self, x):
+        if self.data_format not in ("channels_last", "channels_first"):
+            raise ValueError(f"no such layout: {self.data_format}")
+        return super().forward(x)
+
+
+class DefaultFirst(ByHand):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_first"):
+        super().__init__(num_channels, eps, data_format)
+
+
+class Inverted(ByHand):
+    def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
+        super().__init__(num_channels, eps, data_format)
+        self.axis = 1 if data_format == "channels_last" else -1
+
+
 class RefusesWithAssert(ByHand):
     def __init__(self, num_channels, eps=1e-6, data_format="channels_last"):
         assert data_format in ("channels_last", "channels_first")
@@ -315,6 +445,7 @@ class PlainClass:
 
 CLASS_RIGHT = {
     "library": cnx.LayerNorm,
+    "subclass of ours": type("OwnNorm", (cnx.LayerNorm,), {}),
     "by hand": ByHand,
     "with PyTorch's function": changed(
         forward=lambda self, x: (
@@ -353,7 +484,39 @@ CLASS_WRONG = {
         said.EPS_FIXED,
     ),
     "no affine": (changed(affine=lambda self, normal: normal), said.NO_AFFINE),
-    "affine along W": (changed(affine=lambda self, normal: normal * self.weight + self.bias), said.AFFINE_ON_W),
+    "layouts inverted": (Inverted, said.AS_FIRST),
+    "always channels_last": (
+        changed(
+            forward=lambda self, x: (
+                F.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.eps)
+                if x.shape[-1] == len(self.weight)
+                else x
+            )
+        ),
+        said.AS_LAST,
+    ),
+    "view in both layouts": (
+        changed(affine=lambda self, y: y * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)),
+        "weight and bias ran along H, not along C",
+    ),
+    "no axis": (changed(normal=lambda self, x: (x - x.mean()) / (x.var(correction=0) + self.eps).sqrt()), said.NO_AXIS),
+    "weight and bias swapped": (changed(affine=swapped_affine), said.SWAPPED_AFFINE),
+    "permuted as before": (
+        when_first_whole(lambda self, x: permuted_wrongly(0, 2, 3, 1)(x, self.weight, self.bias, self.eps)),
+        said.WRONG_BACK,
+    ),
+    "H and W exchanged": (
+        when_first_whole(lambda self, x: permuted_wrongly(0, 3, 2, 1)(x, self.weight, self.bias, self.eps)),
+        said.WRONG_BACK,
+    ),
+    "float32 inside": (changed(normal=lambda self, x: ByHand.normal(self, x.float())), said.ROUNDED),
+    "other default layout": (DefaultFirst, said.DEFAULT_LAST),
+    "half a check of the layout": (Prefix, "the check lets other names pass"),
+    "refused in forward": (RefusesInForward, "forward refuses it"),
+    "affine along W": (
+        changed(affine=lambda self, normal: normal * self.weight + self.bias),
+        "weight and bias ran along W, not along C",
+    ),
     "one pass": (
         changed(normal=lambda self, x: centered(x, self.axis) / (one_pass(x, self.axis) + self.eps).sqrt()),
         said.ONE_PASS,
@@ -369,7 +532,7 @@ CLASS_WRONG = {
                 + self.bias.view((-1, 1, 1) if self.axis == 1 else (-1,))
             )
         ),
-        "cuts the graph",
+        said.CUT,
     ),
     "in place": (changed(forward=module_in_place), "in-place operation"),
     "plain tensors": (changed(make_parameters=plain_tensors), "is no nn.Parameter"),
@@ -429,22 +592,84 @@ def twice(model, weight_decay):
     ]
 
 
+def of_every_module(model, weight_decay):
+    found = [p for m in model.modules() for _, p in m.named_parameters()]
+    return [
+        {"params": [p for p in found if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in found if p.ndim == 1], "weight_decay": 0.0},
+    ]
+
+
+def two_conditions(decays, spares):
+    """An answer with a condition for each group."""
+
+    def answer(model, weight_decay):
+        return [
+            {"params": [p for p in model.parameters() if decays(p)], "weight_decay": weight_decay},
+            {"params": [p for p in model.parameters() if spares(p)], "weight_decay": 0.0},
+        ]
+
+    return answer
+
+
+def not_in_the_list(model, weight_decay):
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    return two_conditions(lambda p: p.ndim > 1, lambda p: p not in decayed)(model, weight_decay)
+
+
+def layers_that_decay(model, weight_decay):
+    kernels = {m.weight for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
+    return groups(lambda name, p: p in kernels)(model, weight_decay)
+
+
+def own_layers_only(model, weight_decay):
+    known = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear, nn.BatchNorm2d))]
+    return [{"params": [m.weight, m.bias], "weight_decay": weight_decay} for m in known]
+
+
+def not_by_name(*words):
+    return groups(lambda name, p: not any(word in name for word in words))
+
+
 def no_second_decay(model, weight_decay):
     good = groups(lambda name, p: p.ndim > 1)(model, weight_decay)
     del good[1]["weight_decay"]
     return good
 
 
-GROUPS_RIGHT = {"by ndim": groups(lambda name, p: p.ndim > 1), "one group for each parameter": one_group_each}
+GROUPS_RIGHT = {
+    "by ndim": groups(lambda name, p: p.ndim > 1),
+    "one group for each parameter": one_group_each,
+    "by shape": two_conditions(lambda p: len(p.shape) >= 2, lambda p: len(p.shape) < 2),
+}
 GROUPS_WRONG = {
-    "all decay": (groups(lambda name, p: True), "everything decays"),
-    "none decays": (groups(lambda name, p: False), "nothing decays"),
-    "swapped": (groups(lambda name, p: p.ndim == 1), "groups are swapped"),
-    "biases spared only": (groups(lambda name, p: not name.endswith("bias")), "only biases were spared"),
-    "by type of layer": (by_layer_type, "layer scale decays"),
-    "norms spared only": (norms_only, "biases decay"),
-    "direct children only": (children_only, "does not reach every layer"),
-    "1-D tensors in both": (twice, "conditions overlap"),
+    "all decay": (groups(lambda name, p: True), said.ALL_DECAY),
+    "none decays": (groups(lambda name, p: False), said.NONE_DECAY),
+    "swapped": (groups(lambda name, p: p.ndim == 1), said.SWAPPED_GROUPS),
+    "biases spared only": (groups(lambda name, p: not name.endswith("bias")), said.ONLY_BIASES),
+    "by type of layer": (by_layer_type, said.BY_TYPE),
+    "norms spared only": (norms_only, said.BIASES),
+    "direct children only": (children_only, said.UNREACHED),
+    "1-D tensors in both": (twice, said.OVERLAP),
+    "four axes decay, the rest is spared": (groups(lambda name, p: p.ndim == 4), said.ONLY_KERNELS),
+    "two axes decay, the rest is spared": (groups(lambda name, p: p.ndim == 2), said.ONLY_MATRICES),
+    "four axes decay, one is spared": (two_conditions(lambda p: p.ndim == 4, lambda p: p.ndim == 1), said.GAP),
+    "two axes decay, one is spared": (two_conditions(lambda p: p.ndim == 2, lambda p: p.ndim == 1), said.GAP),
+    "no group for the spared": (lambda m, wd: groups(lambda name, p: p.ndim > 1)(m, wd)[:1], said.NO_SPARED_GROUP),
+    "no group for the decayed": (lambda m, wd: groups(lambda name, p: p.ndim > 1)(m, wd)[1:], said.NO_DECAYED_GROUP),
+    "parameters of every module": (of_every_module, said.AGAIN),
+    "not in the list": (not_in_the_list, said.IN_COMPARES),
+    "by name": (not_by_name("bias", "norm"), said.BY_NAME),
+    "by name, with gamma": (not_by_name("bias", "norm", "gamma"), said.BY_NAME),
+    "layer scale by name only": (groups(lambda name, p: p.ndim > 1 or "gamma" in name), said.LAYER_SCALE),
+    "by the name weight": (groups(lambda name, p: name.endswith("weight")), said.BY_WEIGHT),
+    "weights of convolutions and linear layers": (layers_that_decay, said.NO_LAYERS_WEIGHT),
+    "layers of known types": (own_layers_only, said.EVERY),
+    "frozen ones left out": (
+        two_conditions(lambda p: p.requires_grad and p.ndim > 1, lambda p: p.requires_grad and p.ndim == 1),
+        said.FROZEN,
+    ),
+    "frozen ones spared": (groups(lambda name, p: p.requires_grad and p.ndim > 1), said.BY_NDIM),
     "second group without decay": (no_second_decay, "uses its default"),
     "decay fixed at 0.05": (lambda m, wd: groups(lambda name, p: p.ndim > 1)(m, 0.05), "not a fixed number"),
     "names": (
