@@ -67,3 +67,19 @@ class ConvNeXtBlock(nn.Module):
         if self.gamma is not None:
             y = self.gamma * y
         return x + self.drop_path(y.permute(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Fold the norm's scale and shift into pwconv1, and gamma into pwconv2: for use after training, the same output with fewer steps.
+
+        pwconv1(norm.weight * x + norm.bias) = (W * norm.weight) x + (W norm.bias + b); gamma * (W x + b) = (gamma * W) x + gamma * b.
+        Calling it again changes nothing.
+        """
+        if self.norm.weight is not None:
+            self.pwconv1.bias += self.pwconv1.weight @ self.norm.bias
+            self.pwconv1.weight *= self.norm.weight
+            self.norm.weight = self.norm.bias = None
+        if self.gamma is not None:
+            self.pwconv2.weight *= self.gamma[:, None]
+            self.pwconv2.bias *= self.gamma
+            self.gamma = None

@@ -1,7 +1,8 @@
 """The names that our layers have in a model YAML, and `register()`, which makes Ultralytics read them.
 
 Why: Ultralytics finds a row's layer in the globals of its own module and has no hook for others' layers. `register` puts `parse_model` and
-`yaml_model_load` of this folder in front of the stock functions; a YAML without our names goes straight through to those.
+`yaml_model_load` of this folder in front of the stock functions; a YAML without our names goes straight through to those. `fuse()`, which folds
+BatchNorm into convolutions before inference, then folds what our blocks can fold, too.
 """
 
 import torch
@@ -15,6 +16,17 @@ ROWS = {"ConvNeXtStem": nn.ConvNeXtStem, "ConvNeXtDownsample": nn.ConvNeXtDownsa
 ROWS |= {name.replace("ConvNeXt", "ConvNeXt_"): layer for name, layer in ROWS.items()}
 
 
+stock_fuse = tasks.BaseModel.fuse
+
+
+def fuse(self: tasks.BaseModel, verbose: bool = True, imgsz: int = 640) -> tasks.BaseModel:
+    """Ultralytics' `fuse`, which every prediction, validation and export calls first, for our blocks too."""
+    for layer in self.model.modules():
+        if isinstance(layer, nn.ConvNeXtBlock):
+            layer.fuse()
+    return stock_fuse(self, verbose, imgsz)
+
+
 def register() -> None:
     """Teach `ultralytics.YOLO` in this process our YAML rows, our configurations and our checkpoints. Calling it again changes nothing."""
     from cnx_tutorial.yolo import parser
@@ -23,6 +35,7 @@ def register() -> None:
         return
     tasks.parse_model = parser.parse_model
     tasks.yaml_model_load = engine_model.yaml_model_load = parser.yaml_model_load
+    tasks.BaseModel.fuse = fuse
     # What a checkpoint of ours pickles, so that ULTRALYTICS_SAFE_LOAD=1 (torch.load with weights_only=True) accepts it.
     layers = [getattr(nn, name) for name in nn.__all__ if isinstance(getattr(nn, name), type)]
     torch.serialization.add_safe_globals([parser.ConvNeXtLayers, *layers])
