@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -29,7 +30,7 @@ SENTENCES = {
     "calls super().__init__()",
     "a loop that never ends",
     "without parentheses",
-    "read the last line of the error",
+    "comes first",
     "none of the usual mistakes; compare",
 }
 
@@ -56,6 +57,9 @@ COUNT_RIGHT = {
     "in brackets": lambda dim, kernel_size=7, expansion=4: (
         dim * (kernel_size * kernel_size + 5 + expansion * (2 * dim + 1))
     ),
+    "NumPy": lambda dim, kernel_size=7, expansion=4: np.dot(
+        [kernel_size**2 + 5 + expansion, 2 * expansion], [dim, dim**2]
+    ),
     "a tensor": lambda dim, kernel_size=7, expansion=4: torch.tensor(by_hand(dim, kernel_size, expansion)),
 }
 COUNT_WRONG = {
@@ -73,6 +77,25 @@ COUNT_WRONG = {
     "hidden squared": (plus(lambda c, k, e: 2 * (e * c) ** 2 - 2 * e * c * c), said.SQUARE_HIDDEN),
     "kernel always 7": (lambda dim, kernel_size=7, expansion=4: by_hand(dim, 7, expansion), said.FIXED_KERNEL),
     "expansion always 4": (lambda dim, kernel_size=7, expansion=4: by_hand(dim, kernel_size, 4), said.FIXED_EXPANSION),
+    "the table's sum": (lambda dim, kernel_size=7, expansion=4: 8 * dim**2 + 58 * dim, said.FIXED_BOTH),
+    "the table's sum, gamma forgotten": (
+        lambda dim, kernel_size=7, expansion=4: 8 * dim**2 + 57 * dim,
+        said.FIXED_BOTH,
+    ),
+    "weights only": (plus(lambda c, k, e: -5 * c - e * c), said.WEIGHTS_ONLY),
+    "no biases in the first": (plus(lambda c, k, e: -e * c), said.NO_FIRST_BIAS),
+    "4C biases in the first": (plus(lambda c, k, e: 4 * c - e * c), said.FIXED_BIAS),
+    "8CC whatever the expansion": (plus(lambda c, k, e: 8 * c * c - 2 * e * c * c), said.FIXED_WEIGHTS),
+    "one linear layer, both biases": (plus(lambda c, k, e: -e * c * c), said.ONE_POINTWISE),
+    "one linear layer, narrow bias": (plus(lambda c, k, e: -e * c * c - e * c), said.ONE_POINTWISE),
+    "no kernel": (plus(lambda c, k, e: -k * k * c), said.NO_KERNEL),
+    "some other sum": (
+        plus(lambda c, k, e: 3 * c + e * c),
+        f"8 C + 2 expansion * C * C + 2 expansion * C; {said.AS_TERMS}",
+    ),
+    "another name": (lambda dim, kernel_size=7, expansion=4: dims, said.LAST_LINE),  # noqa: F821
+    "divided by zero": (lambda dim, kernel_size=7, expansion=4: dim / 0, said.LAST_LINE),
+    "dim alone": (lambda dim: 8 * dim**2 + 58 * dim, said.NUMBER_CALL),
     "off by one": (plus(lambda c, k, e: 1), said.COUNT),
     "a float": (plus(lambda c, k, e: 0.0), said.TO_INTEGER),
     "a pair": (lambda dim, kernel_size=7, expansion=4: (1, 2), "return one number, and nothing beside it"),
@@ -101,7 +124,28 @@ def more_macs(difference):
     )
 
 
-MACS_RIGHT = {"by pixel": macs, "by output": macs_by_output}
+def macs_by_numpy(dim, height, width, kernel_size=7, expansion=4):
+    depthwise = np.prod([kernel_size, kernel_size, dim, height, width])
+    return depthwise + 2 * np.prod([expansion, dim, dim, height, width])
+
+
+def macs_on(depthwise, widen, narrow):
+    """macs with other numbers of pixels, each a function of (height, width)."""
+    return lambda dim, height, width, kernel_size=7, expansion=4: (
+        depthwise(height, width) * kernel_size**2 * dim
+        + (widen(height, width) + narrow(height, width)) * expansion * dim**2
+    )
+
+
+def area(height, width):
+    return height * width
+
+
+def once(height, width):
+    return 1
+
+
+MACS_RIGHT = {"by pixel": macs, "by output": macs_by_output, "NumPy": macs_by_numpy}
 MACS_WRONG = {
     "FLOPs": (lambda *a, **k: 2 * macs(*a, **k), said.DOUBLED),
     "dense": (more_macs(lambda c, k, e: k * k * c * c - k * k * c), said.DENSE),
@@ -114,6 +158,16 @@ MACS_WRONG = {
         lambda dim, height, width, kernel_size=7, expansion=4: macs(dim, height, height, kernel_size, expansion),
         said.SQUARE_MAP,
     ),
+    "width squared": (macs_on(*[lambda height, width: width * width] * 3), said.SQUARE_MAP),
+    "only the height": (macs_on(*[lambda height, width: height] * 3), said.SQUARE_MAP),
+    "pixels on the depthwise term": (macs_on(area, once, once), said.SOME_PIXELS),
+    "pixels on the linear terms": (macs_on(once, area, area), said.SOME_PIXELS),
+    "pixels on the last term": (macs_on(once, once, area), said.SOME_PIXELS),
+    "the table's sum": (
+        lambda dim, height, width, kernel_size=7, expansion=4: (49 * dim + 8 * dim**2) * height * width,
+        said.FIXED_BOTH,
+    ),
+    "another name": (lambda dim, height, width, kernel_size=7, expansion=4: heigth, said.LAST_LINE),  # noqa: F821
     "no padding": (
         lambda dim, height, width, kernel_size=7, expansion=4: (
             (max(height - kernel_size + 1, 0)) * max(width - kernel_size + 1, 0) * kernel_size**2 * dim
@@ -169,6 +223,16 @@ def by_where(x, drop_prob, training):
     return torch.where(kept, x / (1 - drop_prob), torch.zeros_like(x))
 
 
+def draws(x):
+    return torch.rand(len(x), *[1] * (x.ndim - 1), dtype=x.dtype)
+
+
+def exactly(x, p):
+    kept = torch.ones(len(x), *[1] * (x.ndim - 1), dtype=x.dtype)
+    kept[torch.randperm(len(x))[: round(p * len(x))]] = 0
+    return x * kept / (1 - p)
+
+
 def every_call_the_same(x, p):
     torch.manual_seed(0)
     return x * mask(x, p) / (1 - p)
@@ -183,7 +247,8 @@ DROP_RIGHT = {
     "sample by sample": by_samples,
     "dropout of the mask": by_dropout,
     "with where": by_where,
-    "with floor": dropping(lambda x, p: x / (1 - p) * (1 - p + torch.rand(len(x), *[1] * (x.ndim - 1))).floor()),
+    "with floor": dropping(lambda x, p: x / (1 - p) * (1 - p + draws(x)).floor()),
+    "a float32 draw, compared": dropping(lambda x, p: x * (torch.rand(len(x), *[1] * (x.ndim - 1)) >= p) / (1 - p)),
 }
 DROP_WRONG = {
     "one draw": (dropping(lambda x, p: x * (torch.rand(()) >= p) / (1 - p)), said.PER_BATCH),
@@ -212,6 +277,21 @@ DROP_WRONG = {
         said.DETACHED,
     ),
     "a pair": (dropping(lambda x, p: (x, p)), "return the tensor itself"),
+    "samples removed": (dropping(lambda x, p: x[torch.rand(len(x)) >= p] / (1 - p)), said.REMOVED),
+    "the mask": (dropping(lambda x, p: mask(x, p)), said.ONLY_MASK),
+    "the mask, divided": (dropping(lambda x, p: mask(x, p) / (1 - p)), said.ONLY_MASK),
+    "a mask of bools": (dropping(lambda x, p: draws(x) >= p), said.ONLY_MASK),
+    "the first sample": (dropping(lambda x, p: x[0]), said.SAME_SHAPE),
+    "a float32 mask": (
+        dropping(lambda x, p: x * (torch.rand(len(x), *[1] * (x.ndim - 1)) >= p).float() / (1 - p)),
+        said.WIDER_DTYPE,
+    ),
+    "exactly so many": (dropping(exactly), said.SAME_COUNT),
+    "divides without dropping at 0": (
+        lambda x, drop_prob, training: by_where(x, drop_prob, training) + (training and not drop_prob),
+        said.NO_PROB,
+    ),
+    "all zeros": (dropping(lambda x, p: x * 0), said.DROP_PATH),
     "float": (dropping(lambda x, p: (x * mask(x, p) / (1 - p)).float()), "stay in the input's dtype"),
 }
 
@@ -306,6 +386,68 @@ class FixedDim(Block):
         self.norm = nn.LayerNorm(4, eps=1e-6)
 
 
+class WideNorm(Block):
+    def make_norm(self, dim):
+        self.norm = cnx.LayerNorm(4 * dim)
+
+    def mix(self, y):
+        return self.pwconv2(self.act(self.norm(self.pwconv1(y))))
+
+    def branch(self, x):
+        return first(self.gamma * self.mix(last(self.dwconv(x))))
+
+
+class OneMore(Block):
+    def make_norm(self, dim):
+        self.norm, self.norm2 = nn.LayerNorm(dim, eps=1e-6), nn.LayerNorm(dim)
+
+
+class Overwritten(Block):
+    def forward(self, x):
+        x = self.branch(x)
+        return x + self.drop(x)
+
+
+class OverwrittenOnce(Block):
+    def forward(self, x):
+        x = self.dwconv(x)
+        return x + self.drop(first(self.gamma * self.mix(self.norm(last(x)))))
+
+
+def ordered(start, end):
+    """A block with other ways to the last axis and back."""
+    return changed(branch=lambda self, x: end(self.gamma * self.mix(self.norm(start(self.dwconv(x)))), x))
+
+
+def as_it_is(y, x=None):
+    return y
+
+
+def to_last_by_reshape(y):
+    n, c, h, w = y.shape
+    return y.reshape(n, h, w, c)
+
+
+def no_linear_bias(self, dim, hidden):
+    self.pwconv1, self.pwconv2 = nn.Linear(dim, hidden, bias=False), nn.Linear(hidden, dim)
+
+
+def group_norm(self, dim):
+    self.norm = nn.GroupNorm(1, dim)
+
+
+def plain_norm(self, dim):
+    self.norm = nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False)
+
+
+def drop_path(x, drop_prob, training):
+    raise NotImplementedError()
+
+
+def count_parameters(dim, kernel_size=7, expansion=4):
+    raise NotImplementedError()
+
+
 class InPlace(Block):
     def forward(self, x):
         branch = self.drop(self.branch(x))
@@ -346,6 +488,8 @@ CLASS_RIGHT = {
     "by hand": Block,
     "with the library's layers": WithCnxLayers,
     "movedim, erf and einsum": Permuted,
+    "another permute, its own inverse": ordered(lambda y: y.permute(0, 3, 2, 1), lambda y, x: y.permute(0, 3, 2, 1)),
+    "padding same": changed(conv_options={"padding": "same"}),
 }
 CLASS_WRONG = {
     "no residual": (changed(forward=lambda self, x: self.branch(x)), said.NO_RESIDUAL),
@@ -362,6 +506,71 @@ CLASS_WRONG = {
     "kernel 3": (changed(conv_options={"kernel_size": 3, "padding": 1}), said.WRONG_KERNEL),
     "no bias": (changed(conv_options={"bias": False}), said.NO_CONV_BIAS),
     "no padding": (changed(conv_options={"padding": 0}), said.NO_PADDING),
+    "padding 1": (changed(conv_options={"padding": 1}), said.NO_PADDING),
+    "norm after pwconv1": (WideNorm, said.NORM_WIDE),
+    "no bias in pwconv1": (changed(make_linear=no_linear_bias), said.NO_LINEAR_BIAS),
+    "norm without weight": (changed(make_norm=plain_norm), said.NO_NORM_WEIGHT),
+    "a second norm": (OneMore, said.TOO_MANY),
+    "GroupNorm(1)": (
+        changed(
+            make_norm=group_norm, branch=lambda self, x: first(self.gamma * self.mix(last(self.norm(self.dwconv(x)))))
+        ),
+        said.GROUP_NORM,
+    ),
+    "self.gelu": (changed(act=lambda self, y: self.gelu(y)), said.NO_ATTRIBUTE),
+    "another name": (changed(act=lambda self, y: gleu(y)), said.LAST_LINE),  # noqa: F821
+    "no permute": (ordered(as_it_is, as_it_is), said.NOT_LAST),
+    "only the last permute": (ordered(as_it_is, lambda y, x: first(y)), said.NOT_LAST),
+    "wrong first permute": (ordered(lambda y: y.permute(0, 2, 1, 3), lambda y, x: first(y)), said.NOT_LAST),
+    "wrong last permute": (ordered(last, lambda y, x: y.permute(0, 3, 2, 1)), said.WRONG_BACK),
+    "last permute as the first": (ordered(last, lambda y, x: last(y)), said.WRONG_BACK),
+    "reshape first": (ordered(to_last_by_reshape, lambda y, x: first(y)), said.RESHAPED),
+    "reshape last": (ordered(last, lambda y, x: y.reshape(x.shape)), said.RESHAPED),
+    "gamma after the permute": (
+        changed(branch=lambda self, x: self.gamma * first(self.mix(self.norm(last(self.dwconv(x)))))),
+        said.GAMMA_SHAPE,
+    ),
+    "sizes of a cube": (
+        changed(branch=lambda self, x: Block.branch(self, x).reshape(-1, 4, 4, 4)),
+        said.CUBE_ONLY,
+    ),
+    "x overwritten": (Overwritten, said.OVERWRITTEN),
+    "x overwritten by dwconv": (OverwrittenOnce, said.OVERWRITTEN),
+    "gamma on x": (
+        changed(forward=lambda self, x: first(self.gamma * last(x) + self.mix(self.norm(last(self.dwconv(x)))))),
+        said.GAMMA_ON_X,
+    ),
+    "gamma before the linear layers": (
+        changed(branch=lambda self, x: first(self.mix(self.gamma * self.norm(last(self.dwconv(x)))))),
+        said.GAMMA_EARLY,
+    ),
+    "norm after pwconv2": (
+        changed(branch=lambda self, x: first(self.gamma * self.norm(self.mix(last(self.dwconv(x)))))),
+        said.NORM_LATE,
+    ),
+    "twice the branch": (changed(forward=lambda self, x: x + 2 * self.drop(self.branch(x))), said.BLOCK_OTHER),
+    "dwconv detached": (
+        changed(branch=lambda self, x: first(self.gamma * self.mix(self.norm(last(self.dwconv(x).detach()))))),
+        said.BRANCH_DETACHED,
+    ),
+    "half of the gradient": (
+        changed(mix=lambda self, y: Block.mix(self, y) / 2 + Block.mix(self, y).detach() / 2),
+        said.GRADIENT,
+    ),
+    "exercise 3 not written": (
+        changed(drop=lambda self, y: drop_path(y, self.p, self.training)),
+        "exercise 3 comes first",
+    ),
+    "drop path of channels": (
+        changed(drop=lambda self, y: F.dropout2d(y, self.p, self.training)),
+        said.DROP_SINGLE,
+    ),
+    "drop path divided twice": (
+        changed(
+            drop=lambda self, y: by_where(y, self.p, self.training) / (1 - self.p) if self.training and self.p else y
+        ),
+        said.DROP_OTHER,
+    ),
     "1x1 convolutions": (changed(make_linear=conv_pointwise), said.CONV_POINTWISE),
     "expansion 2": (changed(hidden=2), said.NOT_WIDENED),
     "other names": (changed(make_linear=other_names), said.BLOCK_NAMES),
@@ -373,6 +582,8 @@ CLASS_WRONG = {
     "layer_scale not used": (changed(start=1e-6), said.GAMMA_START),
     "no activation": (changed(act=lambda self, y: y), said.NO_ACT),
     "ReLU": (changed(act=lambda self, y: y.relu()), said.RELU),
+    "SiLU": (changed(act=lambda self, y: F.silu(y)), said.SILU),
+    "GELU first": (changed(mix=lambda self, y: self.pwconv2(self.pwconv1(F.gelu(y)))), said.ACT_FIRST),
     "tanh GELU": (changed(act=lambda self, y: F.gelu(y, approximate="tanh")), said.TANH_GELU),
     "GELU last": (changed(mix=lambda self, y: F.gelu(self.pwconv2(self.pwconv1(y)))), said.ACT_LAST),
     "two GELUs": (changed(mix=lambda self, y: F.gelu(self.pwconv2(F.gelu(self.pwconv1(y))))), said.TWO_ACTS),
@@ -468,8 +679,42 @@ def with_kernel_7(dim, budget):
     return 7, e
 
 
+def capped(*kernels):
+    def answer(dim, budget):
+        k, e = max(k for k in kernels if k == kernels[0] or 2 * by_hand(dim, k, 2) <= budget), 2
+        while 2 * by_hand(dim, k, e + 1) <= budget:
+            e += 1
+        return k, e
+
+    return answer
+
+
+def one_smaller_when_wide(dim, budget):
+    k, e = best(dim, budget)
+    return (k - 2 if dim == 96 else k), e
+
+
+def overshoots(what):
+    """Tests a pair and then steps on, in the loop over "k" or over "e"."""
+
+    def answer(dim, budget):
+        k, e = best(dim, budget)
+        return (k + 2, 2) if what == "k" else (k, e + 1)
+
+    return answer
+
+
+def with_exercise_1(dim, budget):
+    return 1, count_parameters(dim)
+
+
 best = search()
-TWO_RIGHT = {"two loops": best, "all pairs": every_pair, "solved for k": solved}
+TWO_RIGHT = {
+    "two loops": best,
+    "all pairs": every_pair,
+    "solved for k": solved,
+    "NumPy": lambda c, b: tuple(np.int64(number) for number in best(c, b)),
+}
 TWO_WRONG = {
     "swapped": (lambda c, b: best(c, b)[::-1], said.PAIR_SWAPPED),
     "receptive field": (lambda c, b: (2 * best(c, b)[0] - 1, best(c, b)[1]), said.FIELD_FOR_KERNEL),
@@ -483,6 +728,20 @@ TWO_WRONG = {
     "rest not spent": (lambda c, b: (best(c, b)[0], 2), said.NOT_SPENT),
     "expansion 4": (with_width_4, said.PUBLISHED_WIDTH),
     "kernel 7": (with_kernel_7, said.PUBLISHED_KERNEL),
+    "cap 13": (capped(*range(1, 14, 2)), said.UNDER),
+    "cap 15": (capped(*range(1, 16, 2)), said.UNDER),
+    "cap 21": (capped(*range(1, 22, 2)), said.UNDER),
+    "cap 23": (capped(*range(1, 24, 2)), said.UNDER),
+    "a list of six": (capped(3, 5, 7, 9, 11, 13), said.UNDER),
+    "k - 2 for 96 channels": (one_smaller_when_wide, said.UNDER),
+    "start at 7": (capped(*range(7, 60, 2)), said.LARGE_START),
+    "start at 9": (capped(*range(9, 60, 2)), said.LARGE_START),
+    "one step too far in k": (overshoots("k"), said.TOO_FAR),
+    "one step too far in e": (overshoots("e"), said.TOO_FAR),
+    "exercise 1 not written": (with_exercise_1, "exercise 1 comes first"),
+    "another name": (lambda dim, budget: bugdet, said.LAST_LINE),  # noqa: F821
+    "one argument": (lambda dim: (7, 4), said.TWO_CALL),
+    "a set": (lambda c, b: set(best(c, b)), said.PAIR),
     "always (7, 4)": (lambda c, b: (7, 4), said.UNDER),
     "always (31, 2)": (lambda c, b: (31, 2), said.OVER),
     "only the kernel": (lambda c, b: best(c, b)[0], said.PAIR),
