@@ -3,7 +3,10 @@
 import atexit
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
 
 # Before ultralytics is imported anywhere: its settings live in a folder of this run, and no child process reaches the network.
 os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="cnx-settings-")
@@ -32,6 +35,9 @@ def pytest_collectstart(collector):
     start_kernel = collector.setup
 
     def setup():
+        if not list(Path(os.environ["YOLO_CONFIG_DIR"]).rglob("settings.json")):
+            # The first import of ultralytics on a machine prints a greeting, which no notebook has stored.
+            subprocess.run([sys.executable, "-c", "import cnx_tutorial.yolo"], check=True, capture_output=True)
         saved = os.environ.pop("PYTEST_CURRENT_TEST", None)
         try:
             start_kernel()

@@ -2,10 +2,10 @@
 
     cnx train [model=yolov8n-convnext.yaml] [data=smears.yaml] [any Ultralytics key=value]
     cnx val | predict | export | ...           as `yolo`, key=value
-    cnx compare [key=value]                    the same work with ConvNeXt and with stock YOLOv8, side by side
+    cnx compare [model=A.yaml] [against=B.yaml] [key=value]  the same work with two models, side by side; B: stock YOLOv8 of A's letter
     cnx data bccd [--from DIR_OR_ZIP] [--out DIR] [--overwrite]
     cnx data smears [--out DIR] [--seed N] [--overwrite]
-    cnx data audit PATH                        what in a data set would hurt training
+    cnx data audit YAML                        what in a data set would hurt training; smears.yaml and bccd.yaml are found by name
     cnx doctor                                 what is installed, which device, what to fix
     cnx lab                                    JupyterLab on the notebooks
 
@@ -16,14 +16,25 @@ import argparse
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 MODEL, DATA = "yolov8n-convnext.yaml", "smears.yaml"
 # For sets of a few hundred small images. Ultralytics' defaults are for COCO: batches are gathered up to 64 images before a step (nbs), and an
-# optimizer named by hand starts its biases at a rate of 0.1. Where you name a value, yours counts.
-RECIPE = {"imgsz": 320, "epochs": 25, "batch": 16, "nbs": 16, "optimizer": "AdamW", "lr0": 0.003, "warmup_bias_lr": 0.0}
+# optimizer named by hand starts its biases at a rate of 0.1. MuSGD finds more than AdamW here
+# (benchmarks/NOTES.md). Where you name a value, yours counts.
+RECIPE = {
+    "imgsz": 320,
+    "epochs": 25,
+    "batch": 16,
+    "nbs": 16,
+    "optimizer": "MuSGD",
+    "lr0": 0.02,
+    "momentum": 0.9,
+    "warmup_bias_lr": 0.0,
+}
 
 
 def with_recipe(words: list[str]) -> list[str]:
@@ -113,16 +124,25 @@ def train(words: list[str]) -> None:
 
 
 def compare(words: list[str]) -> None:
-    """Train ours and stock YOLOv8 of the same letter with the same settings and print both columns."""
+    """Train two models with the same settings and print both columns; both are built first, so that a mistake costs no training."""
     from cnx_tutorial.yolo import report
+    from cnx_tutorial.yolo.model import YOLO
 
+    if {"-h", "--help", "help"} & set(words):
+        print(__doc__)
+        return
     given = dict(word.split("=", 1) for word in words if "=" in word)
     ours = given.get("model", MODEL)
-    stock = f"{Path(ours).stem.split('-')[0]}.yaml"
-    rest = [word for word in words if not word.startswith("model=")]
+    against = given.get("against", f"yolov8{YOLO(ours).model.yaml.get('scale') or 'n'}.yaml")
+    YOLO(against)
+    if Path(ours).name == Path(against).name:
+        raise ValueError(
+            f"compare was given {ours} twice: name the other model with against=yolov8n-convnext.yaml, or any other YAML"
+        )
+    rest = [word for word in words if not word.startswith(("model=", "against="))]
     runs = [
         run_ultralytics(["train", *with_recipe([f"model={model}", f"name={Path(model).stem}", *rest])])[0]
-        for model in (ours, stock)
+        for model in (ours, against)
     ]
     print(f"\n{report.table([report.summary(yolo) for yolo in runs])}")
     print("One run each: a difference smaller than that between two seeds says nothing.")
@@ -155,8 +175,9 @@ def data(words: list[str]) -> None:
         print(draw(args.out or DATASETS / "smears", args.seed, args.train, args.val, args.overwrite))
     else:
         from cnx_tutorial.data.audit import audit
+        from cnx_tutorial.yolo.model import find_data
 
-        report = audit(args.path)
+        report = audit(find_data(args.path))
         print(report)
         report.raise_if_errors()
 
@@ -179,10 +200,20 @@ def lab(words: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", "jupyterlab", *folder, *words]).returncode
 
 
+def how_to_resume(begun: float) -> str:
+    """What goes on after an interruption: the newest last.pt of this folder's runs, if this command wrote one."""
+    written = [file for file in (Path.cwd() / "runs").glob("*/weights/last.pt") if file.stat().st_mtime >= begun]
+    if not written:
+        return "No epoch was finished, so there is nothing to resume in ./runs: start again."
+    newest = max(written, key=lambda file: file.stat().st_mtime).relative_to(Path.cwd()).as_posix()
+    return f"The training goes on from its last finished epoch with: cnx train resume=True model={newest}"
+
+
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns the exit status. A mistake in what was given is one message and status 1, without a traceback."""
     words = sys.argv[1:] if words is None else words
     command, rest = (words[0], words[1:]) if words else ("help", [])
+    begun = time.time()
     try:
         if command in {"help", "-h", "--help"}:
             print(__doc__)
@@ -196,7 +227,7 @@ def main(words: list[str] | None = None) -> int:
             run_ultralytics(words)
     except KeyboardInterrupt:
         print(
-            "\ncnx: interrupted. A training goes on from its last finished epoch with: cnx train resume=True model=RUN/weights/last.pt",
+            f"\ncnx: interrupted. {how_to_resume(begun)}",
             file=sys.stderr,
         )
         return 130

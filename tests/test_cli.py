@@ -94,7 +94,11 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(few, tmp_path):
         assert process.poll() is None, process.stderr.read()
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "cnx train resume=True model=" in said and "Traceback" not in said
+    assert (
+        process.returncode == 130
+        and "cnx train resume=True model=runs/few/weights/last.pt" in said
+        and "Traceback" not in said
+    )
     run = cnx("train", "resume=True", f"model={last}", "epochs=500", "time=0.0001", cwd=tmp_path)
     assert run.returncode == 0 and "Resuming training" in run.stdout, run.stdout[-1500:] + run.stderr
 
@@ -103,6 +107,21 @@ def test_compare_prints_both_columns(few, tmp_path):
     run = cnx("compare", f"data={few}", "epochs=1", "imgsz=64", "batch=4", "plots=False", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "yolov8n-convnext.yaml  yolov8n.yaml" in run.stdout and "One run each" in run.stdout
+
+
+def test_compare_takes_any_two_models_and_refuses_one_twice_before_training(few, tmp_path):
+    run = cnx("compare", "model=yolov8n.yaml", f"data={few}", "epochs=1", cwd=tmp_path)
+    assert run.returncode == 1 and "was given yolov8n.yaml twice" in run.stderr and "against=" in run.stderr
+    run = cnx("compare", "against=yolov8n-mine.yaml", f"data={few}", "epochs=1", cwd=tmp_path)
+    assert run.returncode == 1 and "yolov8n-mine.yaml" in run.stderr
+    assert not list(tmp_path.iterdir())
+    run = cnx("compare", "--help", cwd=tmp_path)
+    assert run.returncode == 0 and "against=B.yaml" in run.stdout
+
+
+def test_audit_finds_our_sets_by_name(tmp_path):
+    run = cnx("data", "audit", "smears.yaml", cwd=tmp_path)
+    assert run.returncode == 0 and "160" in run.stdout, run.stdout + run.stderr
 
 
 def test_what_the_user_says_counts_more_than_the_recipe():

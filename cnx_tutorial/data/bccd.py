@@ -16,7 +16,7 @@ from pathlib import Path
 import pooch
 
 from cnx_tutorial.data.smears import NAMES
-from cnx_tutorial.data.staging import replace, staging_beside
+from cnx_tutorial.data.staging import may_write, replace, staging_beside
 from cnx_tutorial.data.voc import voc_to_yolo
 
 COMMIT = "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
@@ -64,16 +64,13 @@ def prepare(
         progress: show a bar while downloading.
 
     Raises:
-        FileExistsError: `out` is there and overwrite is False.
+        FileExistsError: `out` is there and overwrite is False, or it holds more than images and labels.
         ConnectionError: the archive could not be fetched whole.
         ValueError: what was fetched or given is not the expected BCCD; the message names the first file that differs.
         OSError: `out` cannot be written (disk full, no permission). Nothing is left behind then, and an old set stays.
     """
     out = Path(out) if out else DATASETS / "bccd"
-    if out.exists() and not overwrite:
-        raise FileExistsError(
-            f"{out} is there already: give another folder (--out), or ask to replace it (--overwrite)"
-        )
+    may_write(out, overwrite)
     report = BccdReport(out)
     with staging_beside(out) as staging:
         given = source or url

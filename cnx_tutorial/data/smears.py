@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from tqdm import tqdm
 
-from cnx_tutorial.data.staging import replace, staging_beside
+from cnx_tutorial.data.staging import may_write, replace, staging_beside
 
 NAMES = ("Platelets", "RBC", "WBC")  # ids 0 1 2, as in BCCD
 WIDTH, HEIGHT = 320, 240
@@ -139,13 +139,10 @@ def draw(
         progress: show a bar.
 
     Raises:
-        FileExistsError: `out` is there and overwrite is False.
+        FileExistsError: `out` is there and overwrite is False, or it holds more than images and labels.
     """
     out = Path(out)
-    if out.exists() and not overwrite:
-        raise FileExistsError(
-            f"{out} is there already: give another folder (--out), or ask to replace it (--overwrite)"
-        )
+    may_write(out, overwrite)
     with staging_beside(out) as staging:
         todo = [(s, i) for s, count in enumerate((train, val)) for i in range(count)]
         for split, i in tqdm(todo, desc=f"drawing {out.name}", unit="image", disable=not progress):

@@ -7,6 +7,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def may_write(out: Path, overwrite: bool) -> None:
+    """Refuse a folder that is there, and even with `overwrite` one that holds anything but a data set.
+
+    Raises:
+        FileExistsError: `out` is there and overwrite is False, or it holds other things than images and labels; the message names them.
+    """
+    if not out.exists():
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{out} is there already: give another folder (--out), or ask to replace it (--overwrite)"
+        )
+    others = sorted(p.name for p in out.iterdir() if p.name not in ("images", "labels")) if out.is_dir() else [out.name]
+    if others:
+        raise FileExistsError(
+            f"{out} holds more than a data set's images and labels ({', '.join(others[:3])}), and --overwrite would delete it: "
+            "give another folder (--out)"
+        )
+
+
 def replace(out: Path, made: Path, old: Path) -> None:
     """Put `made` in the place of `out` by renaming alone, so that an interruption leaves either the old set or the new one."""
     if not out.exists():

@@ -93,7 +93,8 @@ class YOLO(ultralytics.YOLO):
         """Put published ConvNeXt weights into the backbone; training then starts from them.
 
         Published weights expect images normalised by ImageNet's mean and standard deviation, YOLO feeds 0 to 1: the difference is folded into
-        the stem, exactly. Needs a backbone of the published widths and depths: yolov8s-convnext.yaml fits femto, m fits pico, l fits tiny.
+        the stem, exactly. Needs a backbone of the published widths and depths: yolov8s-convnext-published.yaml fits femto, its
+        m pico, its l tiny.
 
         Args:
             source: file or state dict with torchvision's, timm's or the authors' names.

@@ -20,7 +20,7 @@ from ultralytics.utils import LOGGER, YAML
 
 from cnx_tutorial.nn import ConvNeXtBlock
 from cnx_tutorial.yolo.registry import ROWS
-from cnx_tutorial.yolo.rows import arguments, check_keys, check_row, mistake
+from cnx_tutorial.yolo.rows import arguments, check_keys, check_row, check_sections, mistake
 from cnx_tutorial.yolo.strides import check_strides
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -95,7 +95,8 @@ def build(d: dict, i: int, row: list, c1: int, c2: int, options: dict, rates: li
             return layer(c1, c2, **options)
         if c1 != c2:
             raise ValueError(
-                f"a block keeps its channels, but c1={c1} and c2={c2}; put a ConvNeXtDownsample row before it, or give it c1"
+                f"a block keeps its channels, but c1={c1} and c2={c2} after scaling; write the channels of the row that it reads "
+                "(a YAML's numbers are before scaling), or put a ConvNeXtDownsample row before it"
             )
         defaults = {"layer_scale": d.get("layer_scale", 1.0), "grn": d.get("grn", False)}
         return nn.Sequential(*(layer(c2, **{**defaults, "drop_path": rate, **options}) for rate in rates))
@@ -146,7 +147,9 @@ def yaml_model_load(path: str | Path) -> dict:
     folders = [path.parent, *([CONFIGS] if len(path.parts) == 1 else [])]
     found = [folder / name for folder in folders for name in (path.name, plain) if (folder / name).is_file()]
     if found:
-        return {**YAML.load(found[0]), "scale": tasks.guess_model_scale(path), "yaml_file": str(path)}
+        d = {**YAML.load(found[0]), "scale": tasks.guess_model_scale(path), "yaml_file": str(path)}
+        check_sections(d)
+        return d
     try:
         return stock_yaml_model_load(path)
     except FileNotFoundError as error:

@@ -46,9 +46,26 @@ def check_row(d: dict, i: int, row: list) -> None:
     )
 
 
+OURS = ("drop_path", "layer_scale", "grn")  # our keys beside Ultralytics' own
+KEYS = (*OURS, "nc", "scales", "backbone", "head")
+
+
+def check_sections(d: dict) -> None:
+    """Refuse a YAML without rows."""
+    if missing := [key for key in ("backbone", "head") if not isinstance(d.get(key), list)]:
+        file, given = d.get("yaml_file", "model YAML"), ", ".join(map(str, d))
+        raise ValueError(f"{file}: no list of rows under {' and '.join(missing)}; its keys are {given}")
+
+
 def check_keys(d: dict) -> None:
-    """Refuse a value of drop_path, layer_scale or grn that no block can have."""
-    for key in ("drop_path", "layer_scale", "grn"):
+    """Refuse a misspelled key, and a value of drop_path, layer_scale or grn that no block can have."""
+    for key in d:
+        near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.6)
+        if key != "scale" and near and near[0] not in d:
+            raise ValueError(
+                f"{d.get('yaml_file', 'model YAML')}: key {key!r} is read by nobody; did you mean {near[0]!r}?"
+            )
+    for key in OURS:
         if key in d and not is_a(d[key], TYPES[key]):
             raise ValueError(
                 f"{d.get('yaml_file', 'model YAML')}: key {key} is {d[key]!r}, expected {readable_types(key)}"

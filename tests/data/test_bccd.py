@@ -255,18 +255,18 @@ def test_names_in_the_zip_cannot_lead_out_of_it(files, digests, place, tmp_path)
 
 
 def test_what_is_there_stays_unless_overwrite_is_asked_for(files, digests, place, tmp_path):
-    (place / "bccd").mkdir()
-    (place / "bccd" / "mine.txt").write_text("mine", encoding="utf-8")
+    (place / "bccd" / "images").mkdir(parents=True)
+    (place / "bccd" / "images" / "mine.txt").write_text("mine", encoding="utf-8")
     source = unpacked(files, tmp_path / "copy")
     with pytest.raises(FileExistsError, match=r"--out.*--overwrite"):
         prepare(place / "bccd", source, digests=digests)
     (source / "BCCD" / "JPEGImages" / "b.jpg").write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"b\.jpg"):
         prepare(place / "bccd", source, digests=digests, overwrite=True)
-    assert listing(place) == {"bccd/mine.txt": b"mine"}
+    assert listing(place) == {"bccd/images/mine.txt": b"mine"}
     (source / "BCCD" / "JPEGImages" / "b.jpg").write_bytes(files["BCCD/JPEGImages/b.jpg"])
     assert prepare(place / "bccd", source, digests=digests, overwrite=True).images["train"] == 2
-    assert "bccd/mine.txt" not in listing(place) and [p.name for p in place.iterdir()] == ["bccd"]
+    assert "bccd/images/mine.txt" not in listing(place) and [p.name for p in place.iterdir()] == ["bccd"]
 
 
 @contextmanager
@@ -287,12 +287,12 @@ def small_disk(folder: Path, options: str):
 def test_a_full_disk_keeps_the_old_set_and_says_what_to_do(way, files, digests, place, tmp_path):
     source = None if way == "download" else unpacked(files, tmp_path / "copy")
     with small_disk(place, "size=32k"), server(archive(files) + bytes(64_000)) as (url, _):
-        (place / "bccd").mkdir()
-        (place / "bccd" / "mine.txt").write_text("mine", encoding="utf-8")
+        (place / "bccd" / "images").mkdir(parents=True)
+        (place / "bccd" / "images" / "mine.txt").write_text("mine", encoding="utf-8")
         (place / "filler").write_bytes(bytes(20_480))
         with pytest.raises(OSError, match=r"No space left on device while writing.*--out"):
             prepare(place / "bccd", source, url=url, digests=digests, overwrite=True, progress=False)
-        assert listing(place) == {"bccd/mine.txt": b"mine", "filler": bytes(20_480)}
+        assert listing(place) == {"bccd/images/mine.txt": b"mine", "filler": bytes(20_480)}
         assert sorted(p.name for p in place.iterdir()) == ["bccd", "filler"]
 
 
@@ -305,8 +305,8 @@ def test_a_read_only_disk_is_told_before_anything_is_fetched(files, digests, pla
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one child process")
 def test_ctrl_c_during_the_download_keeps_the_old_set(files, digests, place):
-    (place / "bccd").mkdir()
-    (place / "bccd" / "mine.txt").write_text("mine", encoding="utf-8")
+    (place / "bccd" / "images").mkdir(parents=True)
+    (place / "bccd" / "images" / "mine.txt").write_text("mine", encoding="utf-8")
     code = (
         "import sys; from pathlib import Path; from cnx_tutorial.data.bccd import prepare\n"
         "prepare(Path(sys.argv[1]), url=sys.argv[2], digests=Path(sys.argv[3]), overwrite=True, progress=False)"
@@ -324,16 +324,16 @@ def test_ctrl_c_during_the_download_keeps_the_old_set(files, digests, place):
         _, said = child.communicate(timeout=60)
     assert requests and half_way == 2, said
     assert "KeyboardInterrupt" in said and child.returncode not in (0, None)
-    assert listing(place) == {"bccd/mine.txt": b"mine"} and [p.name for p in place.iterdir()] == ["bccd"]
+    assert listing(place) == {"bccd/images/mine.txt": b"mine"} and [p.name for p in place.iterdir()] == ["bccd"]
 
 
 def test_an_interruption_while_the_new_set_takes_its_place_brings_the_old_one_back(tmp_path):
     out, made = tmp_path / "bccd", tmp_path / "made"
-    out.mkdir()
-    (out / "mine.txt").write_text("mine", encoding="utf-8")
+    (out / "images").mkdir(parents=True)
+    (out / "images" / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(FileNotFoundError):  # there is no new set to put in the place
         bccd.replace(out, made, tmp_path / "old")
-    assert listing(tmp_path) == {"bccd/mine.txt": b"mine"}
+    assert listing(tmp_path) == {"bccd/images/mine.txt": b"mine"}
 
 
 def test_the_yaml_leads_to_the_set_from_any_folder(bccd_source, tmp_path, monkeypatch):

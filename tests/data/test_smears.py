@@ -59,6 +59,13 @@ def test_nothing_is_overwritten_unless_asked(tmp_path):
     assert tree(out) != before
 
 
+def test_overwrite_deletes_no_folder_with_other_things_in_it(tmp_path):
+    (tmp_path / "lesson.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(FileExistsError, match="lesson.txt"):
+        smears.draw(tmp_path, train=1, val=1, overwrite=True, progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["lesson.txt"]
+
+
 @pytest.mark.parametrize("there_before", [False, True])
 def test_an_interrupt_leaves_what_was_there(there_before, tmp_path, monkeypatch):
     out = tmp_path / "set"

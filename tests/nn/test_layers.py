@@ -190,7 +190,9 @@ def test_memory_layout_changes_nothing_but_speed(layer):
 @pytest.mark.parametrize("layer", LAYERS)
 def test_no_hidden_copies_in_channels_last(layer):
     module = LAYERS[layer]().to(memory_format=torch.channels_last).eval()
-    x = torch.randn(2, 16, 16, 16).to(memory_format=torch.channels_last)
+    x = torch.randn(16, 16, 16, 16).to(
+        memory_format=torch.channels_last
+    )  # from 16 images on, one thread takes the road of many
 
     def copies(x: torch.Tensor) -> list[str]:
         with torch.no_grad(), torch.profiler.profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profile:
@@ -220,3 +222,17 @@ def test_overlapping_stems_halve_exactly_too():
     assert nn.ConvNeXtStem(3, 8, k=7, s=4)(x).shape == (1, 8, 16, 16)
     assert nn.ConvNeXtStem(3, 8, k=3, s=2)(x).shape == (1, 8, 32, 32)
     assert isinstance(nn.ConvNeXtStem(3, 8, act=True).act, torch_nn.GELU)
+
+
+@pytest.mark.parametrize("options", [{}, {"layer_scale": 0.5}, {"layer_scale": None}, {"grn": True}])
+def test_a_fused_block_gives_the_same_output_with_fewer_parameters(options):
+    block = nn.ConvNeXtBlock(6, **options).double().eval()
+    for p in block.parameters():
+        torch.nn.init.normal_(p, 0.5)
+    x = torch.randn(2, 6, 9, 8, dtype=torch.float64)
+    before, count = block(x), sum(p.numel() for p in block.parameters())
+    for _ in range(2):  # a second time changes nothing
+        block.fuse()
+        torch.testing.assert_close(block(x), before, rtol=1e-12, atol=1e-12)
+    spared = 2 * 6 + (6 if block.grn.__class__ is torch.nn.Identity and options.get("layer_scale", 1) else 0)
+    assert sum(p.numel() for p in block.parameters()) == count - spared

@@ -50,15 +50,16 @@ def replaced(index: int, row: list) -> dict:
 
 
 @pytest.mark.parametrize("scale", "nsmlx")
-def test_each_scale_has_no_more_parameters_than_stock(scale, record_property):
-    count = sum(p.numel() for p in build(f"yolov8{scale}-convnext.yaml").parameters())
+@pytest.mark.parametrize("design", ["convnext", "convnext-published"])
+def test_each_scale_has_no_more_parameters_than_stock(scale, design, record_property):
+    count = sum(p.numel() for p in build(f"yolov8{scale}-{design}.yaml").parameters())
     record_property("parameters", count)
     assert count / 1e6 <= STOCK_MILLIONS[scale]
 
 
 @pytest.mark.parametrize(("scale", "variant"), [("s", "femto"), ("m", "pico"), ("l", "tiny")])
 def test_backbone_has_the_widths_and_depths_of_a_published_convnext(scale, variant):
-    backbone, published = build(f"yolov8{scale}-convnext.yaml").model[:8], nn.convnext(variant)
+    backbone, published = build(f"yolov8{scale}-convnext-published.yaml").model[:8], nn.convnext(variant)
     shapes = [tuple(p.shape) for p in backbone.parameters()]
     assert shapes == [
         tuple(p.shape)
@@ -133,6 +134,9 @@ def test_the_layer_table_names_our_layers_with_their_parameters():
 
 
 MISTAKES = {
+    "misspelled drop path": (small(drop_paht=0.1), ["key 'drop_paht'", "did you mean 'drop_path'"]),
+    "misspelled scales": (small(scals={"n": [1, 1, 64]}), ["key 'scals'", "did you mean 'scales'"]),
+    "misspelled backbone": ({("bakbone" if k == "backbone" else k): v for k, v in small().items()}, ["no list of rows under backbone", "bakbone"]),
     "stock row with wrong arguments": (replaced(7, [-1, 1, "C2f", ["wide"]]), ["row 7 ", "C2f", "Ultralytics cannot build this row"]),
     "row that reads a later one": (replaced(6, [[-1, 11], 1, "Concat", [1]]), ["row 6 ", "Concat", "IndexError"]),
     "text as drop path": (small(drop_path="high"), ["key drop_path is 'high'", "expected int or float"]),
@@ -181,7 +185,7 @@ def test_a_configuration_is_found_under_a_path_with_scale_letters_in_it(tmp_path
     folder = tmp_path / "a3n" / "runs8s"
     folder.mkdir(parents=True)
     (folder / "yolov8-mine.yaml").write_text(
-        (CONFIGS / "yolov8-convnext.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+        (CONFIGS / "yolov8-convnext-published.yaml").read_text(encoding="utf-8"), encoding="utf-8"
     )
     loaded = yaml_model_load(folder / "yolov8s-mine.yaml")
     assert loaded["scale"] == "s" and loaded["backbone"][0][2] == "ConvNeXtStem"
@@ -229,3 +233,16 @@ def test_stock_yamls_build_exactly_what_they_built_before():
     assert alone.keys() == beside_us.keys() == set(STOCK)
     for name in STOCK:
         assert alone[name] == beside_us[name], name
+
+
+def test_fuse_folds_our_blocks_and_the_detector_finds_the_same():
+    model = build(small()).eval()
+    for p in model.parameters():
+        if p.ndim == 1:
+            torch.nn.init.normal_(p, 1, 0.3)
+    x = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        fused = copy.deepcopy(model).fuse(verbose=False)
+        torch.testing.assert_close(fused(x)[0], model(x)[0], rtol=1e-3, atol=1e-3)
+    blocks = [layer for layer in fused.modules() if isinstance(layer, nn.ConvNeXtBlock)]
+    assert blocks and all(block.gamma is None and block.norm.weight is None for block in blocks)

@@ -106,10 +106,10 @@ def test_weights_put_into_a_model_before_train_survive_it(discs, tmp_path):
     yolo = YOLO("yolov8n-convnext.yaml")
     yolo.add_callback("on_train_start", first_weights(at_start))
     with torch.no_grad():
-        yolo.model.model[1][0].gamma.fill_(0.125)
+        yolo.model.model[3][0].gamma.fill_(0.125)
     stem = yolo.model.model[0].conv.weight.detach().clone()
     yolo.train(data=str(discs), project=str(tmp_path), **SHORT)
-    assert at_start[0]["model.1.0.gamma"].unique().tolist() == [0.125]
+    assert at_start[0]["model.3.0.gamma"].unique().tolist() == [0.125]
     assert torch.equal(at_start[0]["model.0.conv.weight"], stem)
 
 
