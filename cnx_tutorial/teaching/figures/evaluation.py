@@ -15,7 +15,7 @@ MARKS = ((BLUE, "o"), (RED, "s"), (GREEN, "^"), (PINK, "D"))
 def boxes_on_grid(
     truths: Sequence[Sequence[float]], predictions: Sequence[tuple[float, Sequence[float]]], hits: Sequence[bool]
 ) -> Figure:
-    """Truths as grey areas, predictions as frames with their confidence: solid for a hit, dashed for a false positive."""
+    """Truths as grey areas, predictions as frames with their confidence: solid for a hit, which has it at the left, dashed for a false positive."""
     figure, panel = plt.subplots(figsize=(7.5, 4.2), dpi=DPI, layout="constrained")
     for number, (x1, y1, x2, y2) in enumerate(truths):
         panel.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, facecolor="#CCCCCC", edgecolor="none"))
@@ -23,7 +23,10 @@ def boxes_on_grid(
     for (confidence, (x1, y1, x2, y2)), hit in zip(predictions, hits, strict=True):
         style = dict(edgecolor=BLUE, linestyle="-") if hit else dict(edgecolor=RED, linestyle="--")
         panel.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=2, **style))
-        panel.text(x2, y1, f"{confidence:.2f}", ha="right", va="bottom", fontsize=9, color=style["edgecolor"])
+        place = (
+            dict(x=x1, ha="left") if hit else dict(x=x2, ha="right")
+        )  # two frames on one cell: not on top of each other
+        panel.text(y=y1, s=f"{confidence:.2f}", va="bottom", fontsize=9, color=style["edgecolor"], **place)
     corners = [box for box in truths] + [box for _, box in predictions]
     panel.set(
         xlim=(-1, max(box[2] for box in corners) + 1), ylim=(max(box[3] for box in corners) + 1, -2), aspect="equal"
@@ -54,7 +57,7 @@ def class_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) 
         panel.plot(recall, precision, style, color=colour, label=name)
     panel.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.05))
     panel.grid(alpha=0.3)
-    panel.legend(loc="lower left")
+    panel.legend(loc="lower center")
     return figure
 
 
