@@ -26,7 +26,7 @@ def training_curves(rates: Sequence[float], table: Mapping[str, Sequence[float]]
     middle.set(title="training loss", xlabel="epoch")
     for name, colour, style in (("mAP50", BLUE, "o-"), ("mAP50-95", ORANGE, "s--")):
         right.plot(table["epoch"], table[f"metrics/{name}(B)"], style, color=colour, label=name)
-    right.set(title="on val", xlabel="epoch", ylim=(-0.02, 1))
+    right.set(title="mAP on the validation images", xlabel="epoch", ylim=(-0.02, 1))
     for panel in (middle, right):
         panel.legend()
         panel.set_xticks(table["epoch"])

@@ -42,6 +42,23 @@ YOLO_WRONG = {
         lambda x1, y1, x2, y2, w, h: (*by_size(x1, y1, x2, y2, w, h)[:2], (x2 - x1 + 1) / w, (y2 - y1 + 1) / h),
         said.PLUS_ONE,
     ),
+    "half the difference": (
+        lambda x1, y1, x2, y2, w, h: ((x2 - x1) / 2 / w, (y2 - y1) / 2 / h, (x2 - x1) / w, (y2 - y1) / h),
+        said.HALF_DIFFERENCE,
+    ),
+    "not halved": (
+        lambda x1, y1, x2, y2, w, h: ((x1 + x2) / w, (y1 + y2) / h, *by_size(x1, y1, x2, y2, w, h)[2:]),
+        said.NOT_HALVED,
+    ),
+    "corners as parts": (lambda x1, y1, x2, y2, w, h: (x1 / w, y1 / h, x2 / w, y2 / h), said.CORNERS_KEPT),
+    "sum without parentheses": (
+        lambda x1, y1, x2, y2, w, h: ((x1 + x2 / 2) / w, (y1 + y2 / 2) / h, *by_size(x1, y1, x2, y2, w, h)[2:]),
+        said.SUM_UNCLOSED,
+    ),
+    "difference without parentheses": (
+        lambda x1, y1, x2, y2, w, h: (*by_size(x1, y1, x2, y2, w, h)[:2], x2 - x1 / w, y2 - y1 / h),
+        said.DIFFERENCE_UNCLOSED,
+    ),
     "the corners": (lambda x1, y1, x2, y2, w, h: (x1, y1, x2, y2), said.YOLO_BOX),
     "five arguments": (lambda x1, y1, x2, y2, w: (x1, y1, x2, y2), said.YOLO_BOX_CALL),
 }
@@ -72,6 +89,24 @@ def as_centre(*label):
     return (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
 
 
+def shifted(corners, left, top):
+    x1, y1, x2, y2 = corners
+    return x1 + left, y1 + top, x2 + left, y2 + top
+
+
+def grey(width, height, size):
+    """Border at the left and above."""
+    across, down = size * width / max(width, height), size * height / max(width, height)
+    return (size - across) / 2, (size - down) / 2
+
+
+def not_larger(x, y, w, h, width, height, size):
+    factor = min(size / max(width, height), 1)
+    x, y, w, h = x * width * factor, y * height * factor, w * width * factor, h * height * factor
+    border = (size - width * factor) / 2, (size - height * factor) / 2
+    return shifted((x - w / 2, y - h / 2, x + w / 2, y + h / 2), *border)
+
+
 BOXED_RIGHT = {"centre first": boxed, "through pixels": through_pixels}
 BOXED_WRONG = {
     "no border": (lambda *a: boxed(*a, border=(0, 0)), said.NO_GREY),
@@ -82,6 +117,19 @@ BOXED_WRONG = {
     "corner read": (lambda x, y, w, h, *a: boxed(x + w / 2, y + h / 2, w, h, *a), said.CORNER_READ),
     "not scaled": (lambda *a: boxed(*a, scaled=False, border=(0, 0)), said.NOT_SCALED),
     "border scaled": (lambda *a: boxed(*a, shrink=True), said.GREY_SCALED),
+    "border on pixels of the image": (
+        lambda *a: shifted(boxed(*a, scaled=False, border=(0, 0)), *grey(*a[4:])),
+        said.NOT_SCALED_SHIFTED,
+    ),
+    "left and top": (lambda *a: shifted(boxed(*a, border=(0, 0)), *reversed(grey(*a[4:]))), said.GREY_SWAPPED),
+    "not larger": (not_larger, said.NOT_LARGER),
+    "by width": (lambda *a: boxed(*a, pick=lambda across, down: across), said.BY_WIDTH),
+    "one corner": (lambda *a: (*boxed(*a)[:2], *boxed(*a, border=(0, 0))[2:]), said.ONE_CORNER),
+    "whole width": (
+        lambda x, y, w, h, *a: [*boxed(x - w / 2, y - h / 2, w, h, *a)[:2], *boxed(x + w / 2, y + h / 2, w, h, *a)[2:]],
+        said.WHOLE_WIDTH,
+    ),
+    "parts of the square": (lambda *a: [v / a[-1] for v in boxed(*a)], said.IN_PARTS),
     "the label": (lambda x, y, w, h, width, height, size: (x, y, w, h), said.LETTERBOX),
     "one box": (lambda box, width, height, size: box, said.LETTERBOX_CALL),
 }
@@ -111,6 +159,7 @@ TURNED_RIGHT = {"centres": of_each(lambda k, x, y, w, h: (k, 1 - y, x, h, w)), "
 TURNED_WRONG = {
     "to the left": (of_each(lambda k, x, y, w, h: (k, y, 1 - x, h, w)), said.OTHER_WAY),
     "diagonal": (of_each(lambda k, x, y, w, h: (k, y, x, h, w)), said.MIRRORED),
+    "other diagonal": (of_each(lambda k, x, y, w, h: (k, 1 - y, 1 - x, h, w)), said.OTHER_DIAGONAL),
     "size kept": (of_each(lambda k, x, y, w, h: (k, 1 - y, x, w, h)), said.SIZE_KEPT),
     "size only": (of_each(lambda k, x, y, w, h: (k, x, y, h, w)), said.ONLY_SIZE),
     "half a turn": (of_each(lambda k, x, y, w, h: (k, 1 - x, 1 - y, w, h)), said.HALF_TURN),
@@ -125,21 +174,38 @@ SENTENCES = {"an operation that changes its input"}
 
 # ---------------------------------------------------------------- exercise 4: label_faults
 def kind_of(
-    cells, classes, *, whole=lambda k, n: k == int(k) and 0 <= k < n, flat=lambda s: s <= 0, slack=0.001, edges="both"
+    cells,
+    classes,
+    *,
+    whole=lambda k, n: k == int(k) and 0 <= k < n,
+    flat=lambda s: s <= 0,
+    area=None,
+    slack=0.001,
+    edges="both",
+    number=float,
+    at_most=5,
+    order=("class", "area", "outside"),
 ):
     try:
         numbers = [float(cell) for cell in cells]
+        number(*cells[:1])
     except ValueError:
         return ["fields"]
-    if len(numbers) != 5:
+    if not 5 <= len(numbers) <= at_most:
         return ["fields"]
-    kind, x, y, w, h = numbers
+    kind, x, y, w, h = numbers[:5]
     low, high = min(x - w / 2, y - h / 2), max(x + w / 2, y + h / 2)
     if edges == "centre":
         low, high = min(x, y), max(x, y)
-    out = high > 1 + slack or (edges != "right" and low < -slack)
-    said_of = {"class": not whole(kind, classes), "area": flat(w) or flat(h), "outside": out}
-    return [fault for fault, holds in said_of.items() if holds]
+    if edges == "across":
+        low, high = x - w / 2, x + w / 2
+    if edges == "whole":
+        low, high = min(x - w, y - h), max(x + w, y + h)
+    if edges == "corner":
+        low, high = min(x, y), max(x + w, y + h)
+    out = (edges != "left" and high > 1 + slack) or (edges != "right" and low < -slack)
+    said_of = {"class": not whole(kind, classes), "area": area(w, h) if area else flat(w) or flat(h), "outside": out}
+    return [fault for fault in order if said_of[fault]]
 
 
 def auditor(*, first=1, blank=False, keep=True, all_of=False, **options):
@@ -176,8 +242,18 @@ FAULTS_WRONG = {
     "class below zero": (auditor(whole=lambda k, n: k == int(k) and k < n), said.CLASS_NEGATIVE),
     "half a class": (auditor(whole=lambda k, n: 0 <= k < n), said.HALF_CLASS),
     "zero area": (auditor(flat=lambda side: side < 0), said.NO_AREA_ZERO),
+    "int": (auditor(number=int), said.INT_CLASS),
+    "first five of six": (auditor(at_most=6), said.EXTRA_NUMBERS),
+    "width times height": (auditor(area=lambda w, h: w * h <= 0), said.AREA_PRODUCT),
+    "outside first": (auditor(order=("class", "outside", "area")), said.AREA_LAST),
+    "across only": (auditor(edges="across"), said.ACROSS_ONLY),
+    "one hundredth": (auditor(slack=0.01), said.MUCH_TOLERANCE),
+    "int without try": (lambda text, classes: [(int(cell), "class") for cell in text.split()], said.TEXT_CRASH),
     "centre only": (auditor(edges="centre"), said.CENTRE_ONLY),
     "right only": (auditor(edges="right"), said.RIGHT_ONLY),
+    "left only": (auditor(edges="left"), said.LEFT_ONLY),
+    "whole size": (auditor(edges="whole"), said.WHOLE_SIZE),
+    "corner and size": (auditor(edges="corner"), said.CORNER_AND_SIZE),
     "no tolerance": (auditor(slack=0.0), said.NO_TOLERANCE),
     "all faults": (auditor(all_of=True), said.ALL_FAULTS),
     "nothing": (lambda text, classes: [], said.FAULTS),

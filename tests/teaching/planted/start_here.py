@@ -14,10 +14,19 @@ def by_slicing(height, width, strides=(8, 16, 32)):
     return sum(pixels[::stride, ::stride].numel() for stride in strides)
 
 
+def replaced(height, width, strides=(8, 16, 32)):
+    for stride in strides:
+        places = height // stride * (width // stride)
+    return places
+
+
 PLACES_RIGHT = {"formula": lambda h, w, strides=(8, 16, 32): sum(h * w // s**2 for s in strides), "sliced": by_slicing}
 PLACES_WRONG = {
     "height only": (lambda h, w, strides=(8, 16, 32): sum(h // s for s in strides), said.ONE_SIDE),
     "square": (lambda h, w, strides=(8, 16, 32): by_slicing(h, h, strides), said.SQUARE),
+    "square of the width": (lambda h, w, strides=(8, 16, 32): by_slicing(w, w, strides), said.NO_HEIGHT),
+    "replaced": (replaced, said.COARSEST),
+    "a list": (lambda h, w, strides=(8, 16, 32): [by_slicing(h, w, (s,)) for s in strides], said.LISTED),
     "stride once": (lambda h, w, strides=(8, 16, 32): sum(h * w // s for s in strides), said.STRIDE_ONCE),
     "finest map": (lambda h, w, strides=(8, 16, 32): by_slicing(h, w, strides[:1]), said.FINEST),
     "added": (lambda h, w, strides=(8, 16, 32): sum((h + w) // s for s in strides), said.ADDED),
@@ -42,6 +51,29 @@ def by_loop(found, names, least, *, start=None, test=lambda c, t: c >= t, key=No
     return count
 
 
+def by_class(found, names, least):
+    count = {name: 0 for name in names}
+    for kind, confidence in found:
+        count[kind] += confidence >= least
+    return count
+
+
+def from_nothing(found, names, least):
+    count = {}
+    for kind, confidence in found:
+        if confidence >= least:
+            count[names[kind]] += 1
+    return count
+
+
+def three_names(found, names, least):
+    count = {"Platelets": 0, "RBC": 0, "WBC": 0}
+    for kind, confidence in found:
+        if confidence >= least:
+            count[list(count)[kind]] += 1
+    return count
+
+
 COUNTED_RIGHT = {"sum": by_sum, "loop": by_loop}
 COUNTED_WRONG = {
     "more than": (lambda f, n, t: by_loop(f, n, t, test=lambda c, t: c > t), said.MORE_THAN),
@@ -52,6 +84,10 @@ COUNTED_WRONG = {
     "the others": (lambda f, n, t: by_loop(f, n, t, test=lambda c, t: c < t), said.OTHER_WAY),
     "all classes": (lambda f, n, t: {name: len([c for _, c in f if c >= t]) for name in n}, said.ALL_CLASSES),
     "nothing": (lambda f, n, t: {name: 0 for name in n}, said.COUNTED),
+    "a list": (lambda f, n, t: list(by_sum(f, n, t).values()), said.NO_DICTIONARY),
+    "three names": (three_names, said.NAMES_FIXED),
+    "class as key": (by_class, said.COUNTED_CALL),
+    "from an empty dictionary": (from_nothing, said.COUNTED_CALL),
     "first cell": (lambda f, n, t: {n[f[0][0]]: 1}, said.COUNTED_CALL),
 }
 
@@ -80,6 +116,14 @@ OFFSET_WRONG = {
         said.SIDES_SWAPPED,
     ),
     "images by N": (lambda s, n, c, h, w: n * s[0] * s[2] * s[3] + c * s[2] * s[3] + h * s[3] + w, said.CHANNELS_BY_N),
+    "first index fastest": (
+        lambda s, n, c, h, w: torch.arange(torch.Size(s).numel()).reshape(s[::-1])[w, h, c, n],
+        said.FIRST_FASTEST,
+    ),
+    "own lengths": (
+        lambda s, *index: sum(i * length for i, length in zip(index, s, strict=True)),
+        said.OWN_LENGTH,
+    ),
     "indices added": (lambda s, n, c, h, w: n + c + h + w, said.ADDED_INDICES),
     "all numbers": (lambda s, n, c, h, w: torch.Size(s).numel(), said.OFFSET),
     "one index": (lambda s, index: 0, said.OFFSET_CALL),

@@ -30,6 +30,19 @@ def by_interpolation(step, steps, epochs, lr0, lrf, warmup_epochs):
     return falling
 
 
+def from_one(step, steps, epochs, lr0, lrf, warmup_epochs):
+    falling = rate(step, steps, epochs, lr0, lrf, 0)
+    warmup = min(warmup_epochs, epochs - 1) * steps
+    return falling * (step + 1) / warmup if step < warmup else falling
+
+
+def afterwards(step, steps, epochs, lr0, lrf, warmup_epochs):
+    length = min(warmup_epochs, epochs - 1)
+    if step < steps * length:
+        return lr0 * step / (steps * length)
+    return lr0 * (1 - (1 - lrf) * (step // steps - length) / (epochs - length))
+
+
 LR_RIGHT = {"ratio": rate, "as Ultralytics": by_interpolation}
 LR_WRONG = {
     "no warm-up": (lambda *a: rate(*a, warmup=0), said.NO_WARMUP),
@@ -44,6 +57,19 @@ LR_WRONG = {
         lambda *a: rate(*a, line=lambda e: 0.5 * (1 + math.cos(math.pi * e / a[2])) * (1 - a[4]) + a[4]),
         said.COSINE,
     ),
+    "larger of two": (lambda *a: rate(*a, line=lambda e: max(1 - e / a[2], a[4])), said.LARGER_OF_TWO),
+    "lrf on top": (lambda *a: rate(*a, line=lambda e: (1 - e / a[2]) + a[4]), said.LRF_ON_TOP),
+    "down at the start of the last epoch": (
+        lambda *a: rate(*a, line=lambda e: 1 + (a[4] - 1) * e / (a[2] - 1)),
+        said.LAST_EPOCH,
+    ),
+    "steps from one": (from_one, said.STEP_FROM_ONE),
+    "warm-up in stairs": (
+        lambda *a: rate(*a, warmup=0) * (min(a[0] // a[1] / min(a[5], a[2] - 1), 1) if a[5] else 1),
+        said.WARMUP_BY_EPOCH,
+    ),
+    "falls after the warm-up": (afterwards, said.FALLS_AFTERWARDS),
+    "shares": (lambda *a: rate(*a[:3], 1.0, *a[4:]), said.NO_LR0),
     "lr0": (lambda *a: a[3] * 2, said.LR),
     "division by no warm-up": (lambda *a: rate(*a) * a[0] / (a[5] * a[1]), said.LR_CALL),
 }
@@ -69,6 +95,13 @@ STEPS_WRONG = {
     "one epoch": (lambda i, b, n, e: counted(i, b, n, 1), said.NO_EPOCHS),
     "images by nbs": (lambda i, b, n, e: i * e // n, said.IMAGES_BY_NBS),
     "nbs rounded down": (lambda i, b, n, e: -(i // -b) * e // max(1, n // b), said.FLOORED_NBS),
+    "nbs rounded up": (lambda i, b, n, e: -(i // -b) * e // -(n // -b), said.CEILED_NBS),
+    "nbs not rounded": (lambda i, b, n, e: int(-(i // -b) * e / max(1, n / b)), said.UNROUNDED_NBS),
+    "each epoch rounded up": (lambda i, b, n, e: -(-(i // -b) // -max(1, round(n / b))) * e, said.EACH_EPOCH_UP),
+    "batches run on": (lambda i, b, n, e: -(i * e // -b) // max(1, round(n / b)), said.RUNNING_ON),
+    "not whole": (lambda i, b, n, e: -(i // -b) * e / max(1, round(n / b)), said.NOT_WHOLE),
+    "nearest": (lambda i, b, n, e: round(-(i // -b) * e / max(1, round(n / b))), said.NEAREST),
+    "images by nbs, each epoch": (lambda i, b, n, e: -(i // -n) * e, said.BY_NBS_EACH_EPOCH),
     "epochs": (lambda i, b, n, e: e, said.STEPS),
     "nbs below batch": (lambda i, b, n, e: -(i // -b) * e // (n // b), said.STEPS_CALL),
 }
@@ -95,6 +128,18 @@ def average(values, decay=0.9999, tau=2000, *, keep=lambda d: d, ramp=lambda i, 
     return all_of
 
 
+def of(values, decay, tau, kept):
+    shares = [decay * (1 - math.exp(-i / tau)) for i in range(len(values))]
+    return [values[0], *(d * kept(values, i) + (1 - d) * values[i] for i, d in list(enumerate(shares))[1:])]
+
+
+def growing(values, decay=0.9999, tau=2000):
+    now = [values[0]]
+    for i in range(1, len(values)):
+        now.append(now[-1] * decay * (1 - math.exp(-i / tau)) + values[i])
+    return now
+
+
 EMA_RIGHT = {"by hand": average, "Ultralytics": by_ultralytics}
 EMA_WRONG = {
     "shares swapped": (lambda *a: average(*a, keep=lambda d: 1 - d), said.SHARES_SWAPPED),
@@ -106,6 +151,13 @@ EMA_WRONG = {
     "tau fixed": (lambda v, decay=0.9999, tau=2000: average(v, decay), said.FIXED_TAU),
     "decay fixed": (lambda v, decay=0.9999, tau=2000: average(v, tau=tau), said.FIXED_DECAY),
     "the last": (lambda *a: average(*a)[-1], said.LAST_ONLY),
+    "i from two": (lambda *a: average(*a, first=2), said.FROM_TWO),
+    "the first twice": (lambda v, *a: average([v[0], *v], *a), said.FIRST_TWICE),
+    "of the value before": (lambda v, d=0.9999, t=2000: of(v, d, t, lambda v, i: v[i - 1]), said.BEFORE_ONLY),
+    "of the first value": (lambda v, d=0.9999, t=2000: of(v, d, t, lambda v, i: v[0]), said.START_ONLY),
+    "d falls": (lambda *a: average(*a, ramp=lambda i, tau: math.exp(-i / tau)), said.RAMP_FALLS),
+    "without decay": (lambda v, decay=0.9999, tau=2000: average(v, 1, tau), said.NO_DECAY_FACTOR),
+    "a growing sum": (growing, said.SUMMED),
     "the values": (lambda v, decay=0.9999, tau=2000: list(v), said.EMA),
     "without defaults": (lambda v, decay, tau: average(v, decay, tau), said.EMA_CALL),
 }
@@ -141,7 +193,20 @@ def by_falling(fitness, patience):
     return len(fitness), best
 
 
-TRAINED_RIGHT = {"Ultralytics": by_stopper, "by hand": watch}
+def count(fitness, patience, *, plus=1, reset=True, zero=lambda value, best: best == 0):
+    best, bad = 0, 0
+    for epoch, value in enumerate(fitness):
+        if not epoch or value > fitness[best] or zero(value, fitness[best]):
+            best = epoch
+            bad = 0 if reset else bad
+        else:
+            bad += 1
+        if bad == patience:
+            return epoch + plus, best
+    return len(fitness), best
+
+
+TRAINED_RIGHT = {"Ultralytics": by_stopper, "by hand": watch, "counted": count}
 TRAINED_WRONG = {
     "equal is better": (lambda f, p: watch(f, p, better=lambda a, b: a >= b), said.EQUAL_IS_BETTER),
     "one late": (lambda f, p: watch(f, p, wait=1), said.ONE_LATE),
@@ -152,6 +217,15 @@ TRAINED_WRONG = {
     "falls counted": (by_falling, said.COUNT_FALLS),
     "swapped": (lambda f, p: by_stopper(f, p)[::-1], said.PAIR_SWAPPED),
     "no patience": (lambda f, p: (len(f), max(range(len(f)), key=f.__getitem__)), said.NO_STOP),
+    "index where it stops": (lambda f, p: count(f, p, plus=0), said.INDEX_IF_STOPPED),
+    "never set back": (lambda f, p: count(f, p, reset=False), said.NEVER_RESET),
+    "a zero is best": (lambda f, p: count(f, p, zero=lambda value, best: value == 0), said.ZERO_IS_BEST),
+    "looked ahead": (
+        lambda f, p: (min(len(f), f.index(max(f)) + 1 + p), f.index(max(f))),
+        said.BEST_IN_SIGHT,
+    ),
+    "fitness of the best": (lambda f, p: [by_stopper(f, p)[0], f[by_stopper(f, p)[1]]], said.FITNESS_RETURNED),
+    "best from one": (lambda f, p: (by_stopper(f, p)[0], by_stopper(f, p)[1] + 1), said.BEST_FROM_ONE),
     "nothing": (lambda f, p: (0, 0), said.PATIENCE),
     "one argument": (lambda f: (0, 0), said.PATIENCE_CALL),
 }

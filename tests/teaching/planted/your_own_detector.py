@@ -8,6 +8,7 @@ import torch
 import cnx_tutorial.nn as cnx
 from cnx_tutorial.teaching import check
 from cnx_tutorial.teaching.checks import your_own_detector as said
+from cnx_tutorial.teaching.checks.asking import CHANGED_INPUT
 
 CHECKS = said
 
@@ -24,10 +25,21 @@ def norm(
     eps=1e-6,
     add=True,
     b=True,
+    whole=None,
 ):
     strength = power(x, axes)
-    n = strength / (strength.mean(over, keepdim=True) + eps)
+    n = strength / ((whole(strength) if whole else strength.mean(over, keepdim=True)) + eps)
     return weight * x * n + (bias if b else 0) + (x if add else 0)
+
+
+def share(x):
+    strength = x.norm(dim=(1, 2), keepdim=True)
+    return strength / (strength.mean(-1, keepdim=True) + 1e-6)
+
+
+def eps_late(x, weight, bias):
+    strength = x.norm(dim=(1, 2), keepdim=True)
+    return weight * (x * (strength / strength.mean(-1, keepdim=True) + 1e-6)) + bias + x
 
 
 def by_library(x, weight, bias):
@@ -51,6 +63,23 @@ GRN_WRONG = {
     "not relative": (lambda x, w, b: w * x * x.norm(dim=(1, 2), keepdim=True) + b + x, said.NOT_RELATIVE),
     "layer scale": (lambda x, w, b: (1 + w) * x + b, said.LAYER_SCALED),
     "no eps": (lambda *a: norm(*a, eps=0), said.NO_EPS),
+    "H and W last": (lambda *a: norm(*a, axes=(2, 3), over=1), said.FIRST_AXES),
+    "one axis": (lambda *a: norm(*a, axes=1), said.ONE_AXIS),
+    "absolute values": (lambda *a: norm(*a, power=lambda x, axes: x.abs().sum(axes, keepdim=True)), said.ABSOLUTE),
+    "standard deviation": (lambda *a: norm(*a, power=lambda x, axes: x.std(axes, keepdim=True)), said.DEVIATION),
+    "by the sum": (lambda *a: norm(*a, whole=lambda s: s.sum(-1, keepdim=True)), said.SUM_OF_STRENGTHS),
+    "by the largest": (lambda *a: norm(*a, whole=lambda s: s.max(-1, keepdim=True).values), said.LARGEST),
+    "eps 1e-5": (lambda *a: norm(*a, eps=1e-5), said.EPS_LARGER),
+    "eps in the root": (
+        lambda *a: norm(*a, eps=0, power=lambda x, axes: ((x**2).sum(axes, keepdim=True) + 1e-6) ** 0.5),
+        said.EPS_IN_ROOT,
+    ),
+    "eps after the division": (eps_late, said.EPS_LATE),
+    "only the relative strength": (lambda x, w, b: norm(x, w, b) - w * share(x) * x + w * share(x), said.X_LOST),
+    "bias in the bracket": (lambda x, w, b: norm(x, w, b * w), said.BRACKET),
+    "weight and bias swapped": (lambda x, w, b: norm(x, b, w), said.SWAPPED_ARGUMENTS),
+    "32 bits": (lambda *a: norm(*(t.float() for t in a)), said.DTYPE),
+    "no keepdim": (lambda x, w, b: w * x * (x.norm(dim=(1, 2)) / x.norm(dim=(1, 2)).mean(-1)) + b + x, said.GRN_CALL),
     "as it is": (lambda x, w, b: x.clone(), said.GRN),
     "one argument": (lambda x: x, said.GRN_CALL),
 }
@@ -97,6 +126,20 @@ CARRIED_WRONG = {
         said.SCALAR_LOST,
     ),
     "swapped": (lambda old, new: by_loop(old, new)[::-1], said.SWAPPED),
+    "fresh by name": (
+        lambda old, new: (by_loop(old, new)[0], sum(int(np.prod(s)) for name, s in new.items() if name not in old)),
+        said.FRESH_BY_NAME,
+    ),
+    "all of the new": (lambda old, new: (by_loop(old, new)[0], sum(by_loop(old, new))), said.ALL_OF_NEW),
+    "as many numbers": (
+        lambda old, new: by_loop(
+            old, new, fits=lambda old, name, shape: name in old and np.prod(old[name]) == np.prod(shape)
+        ),
+        said.AS_MANY,
+    ),
+    "axes": (lambda old, new: by_loop(old, new, numbers=len), said.AXES_COUNTED),
+    "one number": (lambda old, new: by_loop(old, new)[0], said.PAIR),
+    "a shape without axes": (lambda old, new: by_loop(old, new, numbers=lambda shape: shape[0]), said.CARRIED_CALL),
     "nothing": (lambda old, new: (0, 0), said.CARRIED),
     "missing name": (
         lambda old, new: by_loop(old, new, fits=lambda old, name, shape: old[name] == shape),
@@ -115,6 +158,15 @@ def by_torch(image):
     return (rgb.permute(2, 0, 1).unsqueeze(0).float() / 255).numpy()
 
 
+def by_tensor(image):
+    return torch.from_numpy(by_torch(image))
+
+
+def in_place(image):
+    image[:] = image[..., ::-1].copy()
+    return ready(image, flip=lambda a: a)
+
+
 INPUT_RIGHT = {"numpy": ready, "torch": by_torch}
 INPUT_WRONG = {
     "blue first": (lambda image: ready(image, flip=lambda a: a), said.NO_FLIP),
@@ -129,6 +181,12 @@ INPUT_WRONG = {
     "turned": (lambda image: ready(image, axes=(2, 1, 0)), said.TURNED),
     "no batch": (lambda image: ready(image)[0], said.NO_BATCH),
     "mean taken off": (lambda image: ready(image) * 2 - 1, said.CENTRED),
+    "turned round too late": (lambda image: ready(image, flip=lambda a: a)[..., ::-1], said.FLIPPED_LATE),
+    "whole numbers": (lambda image: ready(image, kind=np.uint8), said.WHOLE),
+    "16 bits": (lambda image: ready(image, kind=np.float16), said.HALVES),
+    "a tensor": (by_tensor, said.NO_ARRAY),
+    "a list": (lambda image: ready(image).tolist(), said.NO_ARRAY),
+    "in its place": (in_place, CHANGED_INPUT),
     "64 bits": (lambda image: ready(image, kind=np.float64), said.NO_FLOAT32),
     "zeros": (lambda image: np.zeros((1, 3, *image.shape[:2]), np.float32), said.INPUT),
     "channels first wanted": (lambda image: image[:, :, [2, 1, 5]], said.INPUT_CALL),
@@ -170,9 +228,17 @@ def no_blocks():
     return d
 
 
+def a_row_less():
+    d = small()
+    del d["backbone"][1]
+    return d
+
+
 V2_RIGHT = {"one key": small, "in the rows": in_the_rows}
 V2_WRONG = {
     "a name": (lambda: "yolov8n-convnext.yaml", said.V2_KEYS),
+    "no rows": (lambda: {"nc": 2, "grn": True}, said.V2_KEYS),
+    "a row less": (a_row_less, said.V2_BUILD),
     "80 classes": (lambda: small(nc=80), said.V2_CLASSES),
     "no blocks": (no_blocks, said.V2_BLOCKS),
     "V1 blocks": (lambda: small(grn=False), said.V2_GRN),
