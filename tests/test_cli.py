@@ -114,7 +114,7 @@ def test_compare_takes_any_two_models_and_refuses_one_twice_before_training(few,
     assert run.returncode == 1 and "was given yolov8n.yaml twice" in run.stderr and "against=" in run.stderr
     run = cnx("compare", "against=yolov8n-mine.yaml", f"data={few}", "epochs=1", cwd=tmp_path)
     assert run.returncode == 1 and "yolov8n-mine.yaml" in run.stderr
-    assert not list(tmp_path.iterdir())
+    assert [p.name for p in tmp_path.iterdir()] == ["few"]  # the data set, and no run
     run = cnx("compare", "--help", cwd=tmp_path)
     assert run.returncode == 0 and "against=B.yaml" in run.stdout
 

@@ -162,9 +162,9 @@ def test_register_is_enough_for_who_stays_with_ultralytics_yolo(discs, tmp_path)
         "import cnx_tutorial; cnx_tutorial.register(); cnx_tutorial.register()\n"
         "from ultralytics import YOLO\nyolo = YOLO('yolov8n-convnext.yaml')\n"
         f"yolo.train(data={str(discs)!r}, project={str(tmp_path)!r}, **{SHORT!r})\n"
-        "print('trained', type(yolo.trainer).__name__, type(yolo.model.model[0]).__name__)"
+        "print('trained', type(yolo.trainer).__name__, type(yolo.model.model[2]).__name__)"
     )
-    assert "trained DetectionTrainer ConvNeXtStem" in fresh_process(code)
+    assert "trained DetectionTrainer ConvNeXtDownsample" in fresh_process(code)
 
 
 def test_safe_load_accepts_our_checkpoint_and_only_when_registered(trained):
