@@ -204,7 +204,7 @@ def how_to_resume(begun: float) -> str:
     """What goes on after an interruption: the newest last.pt of this folder's runs, if this command wrote one."""
     written = [file for file in (Path.cwd() / "runs").glob("*/weights/last.pt") if file.stat().st_mtime >= begun]
     if not written:
-        return "No epoch was finished, so there is nothing to resume in ./runs: start again."
+        return "Nothing was finished in ./runs. With a project= of your own, look there for weights/last.pt; else start again."
     newest = max(written, key=lambda file: file.stat().st_mtime).relative_to(Path.cwd()).as_posix()
     return f"The training goes on from its last finished epoch with: cnx train resume=True model={newest}"
 
