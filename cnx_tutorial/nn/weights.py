@@ -137,7 +137,10 @@ def targets(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         inside.append(f"{name}.")
         backbone |= {f"{prefix}.{key}": tensor for key, tensor in module.state_dict(keep_vars=True).items()}
     if "stem.conv.weight" not in backbone:
-        raise ValueError(f"{type(model).__name__} contains no ConvNeXtStem to load weights into")
+        raise ValueError(
+            f"{type(model).__name__} contains no ConvNeXtStem to load weights into; published weights fit "
+            "yolov8-convnext-published.yaml at the scales s, m and l"
+        )
     rest = {
         name: tensor for name, tensor in model.state_dict(keep_vars=True).items() if not name.startswith(tuple(inside))
     }

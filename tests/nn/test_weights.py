@@ -115,7 +115,7 @@ def test_published_sizes_fill_the_backbone_of_a_detector(scale, variant):
         else timm.create_model(f"convnext_{variant}")
     )
     randomise(theirs).float()
-    yolo, ours = YOLO(f"yolov8{scale}-convnext.yaml"), nn.convnext(variant).eval()
+    yolo, ours = YOLO(f"yolov8{scale}-convnext-published.yaml"), nn.convnext(variant).eval()
     report = yolo.load_backbone(theirs.state_dict())
     load_weights(ours, theirs.state_dict())
     assert all(name.startswith("model.") for name in report.missing) and {n.split(".")[0] for n in report.loaded} == {
