@@ -5,6 +5,7 @@ another.
 """
 
 import copy
+import inspect
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
@@ -42,49 +43,60 @@ def ask(
     got = []
     for question in questions:
         given = copy.deepcopy(question)
-        value = call(answer, *given, what=f"for {shown(question)}", likely=arguments)
-        got.append(plain(value, question))
-        if not same(plain(given, question), plain(question, question), 0.0):
-            raise Mismatch("your code changed its input", shown(question), shown(given), CHANGED_INPUT)
-    want = [plain(right(*copy.deepcopy(question)), question) for question in questions]
+        value = call(answer, *given, what=f"for {asked(answer, question)}", likely=arguments)
+        got.append(plain(value, asked(answer, question)))
+        if not same(plain(given), plain(question), 0.0):
+            raise Mismatch("your code changed its input", asked(answer, question), asked(answer, given), CHANGED_INPUT)
+    want = [plain(right(*copy.deepcopy(question))) for question in questions]
     for question, mine, theirs in zip(questions, got, want, strict=True):
         if not same(mine, theirs, tolerance):
             likely = next(
                 (said for said, mistake in mistakes.items() if explains(mistake, questions, got, tolerance)), otherwise
             )
-            raise Mismatch(f"the result is wrong for {shown(question)}", shown(theirs), shown(mine), likely)
+            raise Mismatch(f"the result is wrong for {asked(answer, question)}", shown(theirs), shown(mine), likely)
 
 
 def explains(mistake: Callable, questions: Sequence[tuple], got: Sequence, tolerance: float) -> bool:
     """True if the mistake gives what the learner's function gave, for every question."""
     try:
         return all(
-            same(plain(mistake(*copy.deepcopy(question)), question), mine, tolerance)
+            same(plain(mistake(*copy.deepcopy(question))), mine, tolerance)
             for question, mine in zip(questions, got, strict=True)
         )
     except Exception:  # this mistake cannot be made here
         return False
 
 
-def plain(value: object, question: object) -> object:
-    """Tensors, arrays and tuples as lists, numbers as Python's; anything else is refused."""
+def asked(answer: Callable, question: tuple) -> str:
+    """The arguments of a call, each with the name that the learner's function has for it."""
+    try:
+        names = list(inspect.signature(answer).bind(*question).arguments)
+    except (TypeError, ValueError):  # not callable so: the call has its own message
+        names = []
+    if len(names) != len(question):  # *args, or not callable so
+        return ", ".join(shown(item) for item in question)
+    return ", ".join(f"{name}={shown(item)}" for name, item in zip(names, question, strict=True))
+
+
+def plain(value: object, call: str = "the call") -> object:
+    """Tensors, arrays and tuples as lists, numbers as Python's; anything else is refused: `call` says whose result it is."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Tensor):
         if value.device.type == "cpu" and not value.is_sparse and not value.is_complex():
             return value.tolist()
     elif isinstance(value, Mapping):
-        return {str(key): plain(item, question) for key, item in value.items()}
+        return {str(key): plain(item, call) for key, item in value.items()}
     elif isinstance(value, (list, tuple)):
-        return [plain(item, question) for item in value]
+        return [plain(item, call) for item in value]
     elif isinstance(value, (set, frozenset)):
-        return sorted((plain(item, question) for item in value), key=str)
+        return sorted((plain(item, call) for item in value), key=str)
     elif isinstance(value, numbers.Real):
         return float(value)
     elif type(value).__module__ == "numpy":
-        return plain(value.tolist(), question)
+        return plain(value.tolist(), call)
     raise Mismatch(
-        f"the result is no plain value for {shown(question)}",
+        f"the result is no plain value for {call}",
         "numbers",
         f"an object of type {type(value).__name__}",
         TO_PLAIN,
@@ -105,9 +117,9 @@ def same(a: object, b: object, tolerance: float) -> bool:
 
 
 def shown(value: object) -> str:
-    """The value in few characters: numbers with four digits, the arguments of a call without their brackets."""
+    """The value in few characters, numbers with four digits."""
     if isinstance(value, tuple):
-        return ", ".join(shown(item) for item in value)
+        return short("(" + ", ".join(shown(item) for item in value) + ("," if len(value) == 1 else "") + ")")
     if isinstance(value, Tensor):
         return f"a {tuple(value.shape)} tensor" if value.numel() > 8 else shown(value.tolist())
     if isinstance(value, float):

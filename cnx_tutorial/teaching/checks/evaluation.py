@@ -120,7 +120,7 @@ def _settled(value: object) -> object:
 
 def _outcome(function: Callable, question: tuple) -> object:
     try:
-        return _settled(plain(function(*copy.deepcopy(question)), question))
+        return _settled(plain(function(*copy.deepcopy(question))))
     except Exception as error:
         return _Failed(type(error).__name__)
 
@@ -163,13 +163,13 @@ def _ask(
     for number, question in enumerate(questions):
         given, words = copy.deepcopy(question), ", ".join(map(_text, question))
         try:
-            got.append(_settled(plain(call(answer, *given, what=f"for {words}"), question)))
+            got.append(_settled(plain(call(answer, *given, what=f"for {words}"), words)))
         except Mismatch as stopped:
             if stopped.__cause__ is None:
                 raise
             errors[number] = stopped.__cause__
             got.append(_Failed(type(stopped.__cause__).__name__))
-        if plain(given, question) != plain(question, question):
+        if plain(given) != plain(question):
             raise Mismatch("your code changed its input", words, ", ".join(map(_text, given)), CHANGED_INPUT)
     want = [_outcome(right, question) for question in questions]
     wrong = [i for i in range(len(questions)) if not _equal(got[i], want[i])]

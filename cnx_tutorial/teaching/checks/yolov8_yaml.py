@@ -191,7 +191,7 @@ def _given(answer: Callable, rows: list) -> object:
     """What the learner's function returns; where it stops with an error, the row that stops it is looked for."""
     given = copy.deepcopy(rows)
     try:
-        got = plain(call(answer, given, what="", likely=ROWS_CALL), rows)
+        got = plain(call(answer, given, what="", likely=ROWS_CALL))
     except Mismatch as stopped:
         error = stopped.__cause__
         if error is None:
