@@ -1,10 +1,12 @@
 """Claim to test: a ConvNeXt backbone makes YOLOv8n more accurate, faster and smaller. The same work for both, seeds and spread noted.
 
     python benchmarks/headline.py [--data bccd.yaml] [--imgsz 192] [--epochs 40] [--seeds 0 1 2] [--models yolov8n.yaml yolov8n-convnext.yaml]
+    python benchmarks/headline.py --device cuda --imgsz 640 --epochs 100 --seeds 0 1 2 3 4    # bfloat16, channels_last
 
 Every model is trained with each learning rate of one small grid (seed 0), then with its own best one on all seeds. Score: val mAP of the last
 epoch's weights, so nothing but the learning rate was chosen on val. Time is taken in a pass of its own, the models in turn in one process.
-Every finished run is stored at once in benchmarks/results/headline_DATA.json; started again, the script does what is missing.
+Every finished run is stored at once in benchmarks/results/headline_DATA.json (headline_DATA_cuda.json); started again, the script does what is
+missing.
 """
 
 import argparse
@@ -36,17 +38,20 @@ SETTINGS = {
     "patience": 0,
     "plots": False,
     "val": False,
-    "workers": 0,
 }
 
 
-def pin(cores) -> None:
-    """Give this process one core of its own, so that two trainings side by side do not disturb each other."""
-    if hasattr(os, "sched_setaffinity"):
+DTYPES = {"cpu": "float32", "cuda": "bfloat16"}  # of inference; training on CUDA is in bfloat16 too, by autocast
+WORKERS = {"cpu": 0, "cuda": 8}
+
+
+def pin(cores, device: str) -> None:
+    """On a CPU, give this process one core of its own, so that two trainings side by side do not disturb each other."""
+    if device == "cpu" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {cores.get()})
 
 
-def train(model: str, data: str, imgsz: int, epochs: int, lr0: float, seed: int) -> dict[str, float]:
+def train(model: str, data: str, imgsz: int, epochs: int, lr0: float, seed: int, device: str) -> dict[str, float]:
     """One training from scratch; mAP50 and mAP50-95 on val after the last epoch."""
     from cnx_tutorial import YOLO
 
@@ -58,34 +63,36 @@ def train(model: str, data: str, imgsz: int, epochs: int, lr0: float, seed: int)
             epochs=epochs,
             lr0=lr0,
             seed=seed,
-            device="cpu",
+            device=device,
             project=project,
             verbose=False,
+            workers=WORKERS[device],
             **SETTINGS,
         )
-        box = YOLO(Path(yolo.trainer.last)).val(data=data, imgsz=imgsz, batch=16, device="cpu", plots=False, verbose=False, workers=0,
+        box = YOLO(Path(yolo.trainer.last)).val(data=data, imgsz=imgsz, batch=16, device=device, plots=False, verbose=False, workers=WORKERS[device],
                                                 project=project).box  # fmt: skip
     return {"map50": round(float(box.map50), 4), "map": round(float(box.map), 4)}
 
 
-def speed(models: list[str], data: str, imgsz: int, rounds: int) -> dict:
+def speed(models: list[str], data: str, imgsz: int, rounds: int, device: str) -> dict:
     """Seconds of training epochs and milliseconds of fused inference, the models in turn, each in its faster memory layout."""
-    import torch
+    import torch  # here, not above: it counts the cores when it is imported, and pin() comes first
 
     from cnx_tutorial import YOLO
 
+    dtype = getattr(torch, DTYPES[device])
     seconds: dict[str, list[float]] = {name: [] for name in models}
     latency: dict[str, dict[str, list[float]]] = {str(batch): {name: [] for name in models} for batch in (1, 8)}
     networks = {}
     for name in models:
-        network = YOLO(name).model.eval().fuse(verbose=False)
+        network = YOLO(name).model.eval().fuse(verbose=False).to(device, dtype)
         layouts = (torch.contiguous_format, torch.channels_last)
         networks[name] = [(copy.deepcopy(network).to(memory_format=layout), layout) for layout in layouts]
     torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
     with torch.inference_mode():
         for _ in range(rounds * 3):
             for batch, table in latency.items():
-                x = torch.rand(int(batch), 3, imgsz, imgsz)
+                x = torch.rand(int(batch), 3, imgsz, imgsz, device=device, dtype=dtype)
                 for name in models:
                     table[name].append(
                         round(min(_milliseconds(network, x, layout) for network, layout in networks[name]), 3)
@@ -97,7 +104,8 @@ def speed(models: list[str], data: str, imgsz: int, rounds: int) -> dict:
                 yolo = YOLO(name)
                 for event in ("on_train_epoch_start", "on_train_epoch_end"):
                     yolo.add_callback(event, lambda trainer, marks=marks: marks.append(time.perf_counter()))
-                yolo.train(data=data, imgsz=imgsz, epochs=3, device="cpu", project=project, verbose=False, **SETTINGS)
+                yolo.train(data=data, imgsz=imgsz, epochs=3, device=device, project=project, verbose=False,
+                           workers=WORKERS[device], **SETTINGS)  # fmt: skip
             seconds[name] += [
                 round(end - start, 3) for start, end in zip(marks[2::2], marks[3::2], strict=True)
             ]  # not the first
@@ -106,12 +114,26 @@ def speed(models: list[str], data: str, imgsz: int, rounds: int) -> dict:
 
 def _milliseconds(network, x, layout) -> float:
     """Median of 7 calls after 2 to warm up."""
+    import torch
+
+    wait = torch.cuda.synchronize if x.is_cuda else lambda: None
     x, times = x.contiguous(memory_format=layout), []
     for _ in range(9):
+        wait()
         start = time.perf_counter()
         network(x)
+        wait()
         times.append(1e3 * (time.perf_counter() - start))
     return statistics.median(times[2:])
+
+
+def processor(device: str) -> str:
+    """What the results were measured on, in words."""
+    if device == "cpu":
+        return f"cpu, {platform.machine()}, {os.cpu_count()} cores"
+    import torch
+
+    return torch.cuda.get_device_name()
 
 
 def describe(model: str, imgsz: int, classes: int) -> dict:
@@ -140,10 +162,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--grid", type=float, nargs="+", default=GRID)
-    parser.add_argument("--jobs", type=int, default=2, help="trainings side by side, one core each")
+    parser.add_argument("--device", choices=DTYPES, default="cpu")
+    parser.add_argument(
+        "--jobs", type=int, help="trainings side by side; default 2 on a CPU, one core each, and 1 on a GPU"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="of the pass that takes the time; 0: not now")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/headline_DATA.json")
     args = parser.parse_args()
+    args.jobs = args.jobs or (2 if args.device == "cpu" else 1)
 
     import yaml
 
@@ -151,7 +177,8 @@ def main() -> None:
 
     data = str(Path(find_data(args.data)).resolve())
     classes = len(yaml.safe_load(Path(data).read_text(encoding="utf-8"))["names"])
-    file = args.out or HERE / "results" / f"headline_{Path(args.data).stem}.json"
+    stem = Path(args.data).stem + ("" if args.device == "cpu" else "_cuda")
+    file = args.out or HERE / "results" / f"headline_{stem}.json"
     settings = {"data": Path(args.data).stem, "imgsz": args.imgsz, "epochs": args.epochs, "batch": SETTINGS["batch"]}
     result = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {**settings, "models": {}}
     if {key: result[key] for key in settings} != settings:
@@ -164,7 +191,7 @@ def main() -> None:
             ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE
         ).stdout.strip()
         result.update(
-            device=f"cpu, {platform.machine()}, {os.cpu_count()} cores",
+            device=processor(args.device),
             versions={name: version(name) for name in ("torch", "torchvision", "ultralytics", "cnx-tutorial")},
             commit=commit,
         )
@@ -181,11 +208,15 @@ def main() -> None:
         for core in range(args.jobs):
             cores.put(sorted(os.sched_getaffinity(0))[core] if hasattr(os, "sched_getaffinity") else core)
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(args.jobs, context, pin, (cores,)) as pool:
+        with ProcessPoolExecutor(args.jobs, context, pin, (cores, args.device)) as pool:
 
             def run(wanted: list[tuple[str, float, int]]) -> None:
                 futures = {
-                    pool.submit(train, model, data, args.imgsz, args.epochs, lr0, seed): (names[model], lr0, seed)
+                    pool.submit(train, model, data, args.imgsz, args.epochs, lr0, seed, args.device): (
+                        names[model],
+                        lr0,
+                        seed,
+                    )
                     for model, lr0, seed in wanted
                 }
                 for future in as_completed(futures):
@@ -223,7 +254,7 @@ def main() -> None:
     for entry in result["models"].values():
         entry["runs"].sort(key=lambda run: run["seed"])
     if args.rounds:
-        result["speed"] = speed(args.models, data, args.imgsz, args.rounds)
+        result["speed"] = speed(args.models, data, args.imgsz, args.rounds, args.device)
         for kind in result["speed"]["latency_ms"].values():
             for model, name in names.items():
                 kind[name] = kind.pop(model)

@@ -128,9 +128,6 @@ def compare(words: list[str]) -> None:
     from cnx_tutorial.yolo import report
     from cnx_tutorial.yolo.model import YOLO
 
-    if {"-h", "--help", "help"} & set(words):
-        print(__doc__)
-        return
     given = dict(word.split("=", 1) for word in words if "=" in word)
     ours = given.get("model", MODEL)
     against = given.get("against", f"yolov8{YOLO(ours).model.yaml.get('scale') or 'n'}.yaml")
@@ -169,10 +166,13 @@ def data(words: list[str]) -> None:
         from cnx_tutorial.data.bccd import prepare
 
         print(prepare(args.out, args.source, overwrite=args.overwrite))
+        print(next_step(args.out or DATASETS / "bccd", "bccd"))
     elif args.command == "smears":
         from cnx_tutorial.data.smears import draw
 
-        print(draw(args.out or DATASETS / "smears", args.seed, args.train, args.val, args.overwrite))
+        out = draw(args.out or DATASETS / "smears", args.seed, args.train, args.val, args.overwrite)
+        print(out)
+        print(next_step(out, "smears"))
     else:
         from cnx_tutorial.data.audit import audit
         from cnx_tutorial.yolo.model import find_data
@@ -180,6 +180,17 @@ def data(words: list[str]) -> None:
         report = audit(find_data(args.path))
         print(report)
         report.raise_if_errors()
+
+
+def next_step(folder: Path, kind: str) -> str:
+    """How to train on a set that was just made; where it has a folder of its own, it gets a data YAML beside it, which says where it lies."""
+    ours, file = DATASETS / f"{kind}.yaml", folder.with_name(f"{folder.name}.yaml")
+    if folder.resolve() == (DATASETS / kind).resolve():
+        return f"to train on it: cnx train data={ours.name}"
+    if file.exists():
+        return f"{file} was there already and is as it was; to train on it: cnx train data={file}"
+    file.write_text(ours.read_text(encoding="utf-8").replace(f" {kind}/", f" {folder.name}/"), encoding="utf-8")
+    return f"to train on it: cnx train data={file}"
 
 
 def own_copies(notebooks: Path) -> Path:
@@ -194,7 +205,8 @@ def own_copies(notebooks: Path) -> Path:
 
 def lab(words: list[str]) -> int:
     notebooks = Path(__file__).parents[1] / "notebooks"
-    folder = [str(notebooks)] if notebooks.is_dir() and not words else []
+    named = any(Path(word).exists() for word in words)  # a notebook or folder of one's own to open
+    folder = [str(notebooks)] if notebooks.is_dir() and not named else []
     if folder:
         print(f"Your own copies of the notebooks, to solve the exercises in: {own_copies(notebooks)}")
     return subprocess.run([sys.executable, "-m", "jupyterlab", *folder, *words]).returncode
@@ -215,7 +227,7 @@ def main(words: list[str] | None = None) -> int:
     command, rest = (words[0], words[1:]) if words else ("help", [])
     begun = time.time()
     try:
-        if command in {"help", "-h", "--help"}:
+        if command in HELP or (HELP & set(rest) and command not in ("data", "lab")):  # those two have more to say
             print(__doc__)
         elif command == "doctor":
             from cnx_tutorial.doctor import examine
@@ -238,6 +250,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 DATASETS = Path(__file__).parents[1] / "datasets"
+HELP = {"help", "-h", "--help"}
 OWN = {"train": train, "compare": compare, "data": data, "lab": lab}
 
 if __name__ == "__main__":

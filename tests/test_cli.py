@@ -169,6 +169,9 @@ WRONG = {
     "no such command": (["trian"], ["trian"]),
     "audit of nothing": (["data", "audit", "gone.yaml"], ["gone.yaml", "looked for"]),
     "bccd from nothing": (["data", "bccd", "--from", "gone", "--out", "b"], ["gone", "BCCD"]),
+    "smears without train images": (["data", "smears", "--out", "s", "--train", "0"], ["at least one", "train=0"]),
+    "image of no size": (["train", "imgsz=-3"], ["imgsz=-3", "at least 32"]),
+    "batch of none": (["train", "batch=0"], ["batch=0", "-1 for what fits"]),
     "smears over a folder": (["data", "smears", "--out", "."], ["is there already", "--overwrite"]),
 }
 
@@ -192,11 +195,14 @@ def test_a_yaml_with_a_wrong_row_is_one_message(few, tmp_path):
 
 
 def test_data_smears_and_audit(tmp_path):
-    assert (
-        cnx("data", "smears", "--out", "mine", "--seed", "5", "--train", "3", "--val", "2", cwd=tmp_path).returncode
-        == 0
-    )
+    run = cnx("data", "smears", "--out", "mine", "--seed", "5", "--train", "3", "--val", "2", cwd=tmp_path)
+    assert run.returncode == 0 and "cnx train data=mine.yaml" in run.stdout
     assert len(list((tmp_path / "mine" / "images" / "train").iterdir())) == 3
+    assert cnx("data", "audit", "mine.yaml", cwd=tmp_path).returncode == 0
+    (tmp_path / "mine.yaml").write_text("names: {0: my own}", encoding="utf-8")
+    words = ("--out", "mine", "--overwrite", "--train", "2", "--val", "1")
+    assert "as it was" in cnx("data", "smears", *words, cwd=tmp_path).stdout
+    assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == "names: {0: my own}"
     run = cnx("data", "audit", str(DATASETS / "smears.yaml"), cwd=tmp_path)
     assert run.returncode == 0 and "nothing wrong found" in run.stdout
 

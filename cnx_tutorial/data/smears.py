@@ -140,7 +140,10 @@ def draw(
 
     Raises:
         FileExistsError: `out` is there and overwrite is False, or it holds more than images and labels.
+        ValueError: a split would be empty.
     """
+    if min(train, val) < 1:
+        raise ValueError(f"train and val need at least one picture each; given train={train}, val={val}")
     out = Path(out)
     may_write(out, overwrite)
     with staging_beside(out) as staging:

@@ -24,6 +24,15 @@ def find_data(data: Any) -> Any:
     return str(ours) if isinstance(data, str | Path) and not Path(data).exists() and ours.is_file() else data
 
 
+def check_numbers(given: dict[str, Any]) -> None:
+    """Refuse sizes with which Ultralytics would begin a training that means nothing."""
+    for key, least in (("imgsz", 32), ("epochs", 1), ("batch", -1)):
+        value = given.get(key)
+        if isinstance(value, int | float) and (value < least or (key == "batch" and value == 0)):
+            wanted = "a number of images, or -1 for what fits the GPU" if key == "batch" else f"at least {least}"
+            raise ValueError(f"{key}={value} trains nothing; expected {wanted}")
+
+
 def fingerprint(model: nn.Module) -> str:
     """A hash of every parameter and buffer, names included."""
     digest = hashlib.blake2b()
@@ -61,6 +70,7 @@ class YOLO(ultralytics.YOLO):
         return {**tasks, "detect": {**tasks["detect"], "trainer": ConvNeXtTrainer}}
 
     def train(self, trainer: type | None = None, **kwargs: Any):
+        check_numbers(kwargs)
         if "data" in kwargs:
             kwargs["data"] = find_data(kwargs["data"])
         # Stock train() builds a YAML model anew. That is right for an untouched one (`seed` decides its weights), but loses loaded weights.

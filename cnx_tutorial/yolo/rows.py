@@ -24,7 +24,7 @@ TYPES = {
 
 
 def check_row(d: dict, i: int, row: list) -> None:
-    """Refuse a row that is not `[from, repeats, Name, [arguments]]` or whose name nobody knows."""
+    """Refuse a row that is not `[from, repeats, Name, [arguments]]`, that reads a row which is not there yet, or whose name nobody knows."""
     if not (
         isinstance(row, (list, tuple))
         and len(row) == 4
@@ -32,6 +32,11 @@ def check_row(d: dict, i: int, row: list) -> None:
         and isinstance(row[3], (list, tuple))
     ):
         raise mistake(d, i, row, "a row is [from, repeats, Name, [arguments]]")
+    sources = row[0] if isinstance(row[0], (list, tuple)) else [row[0]]
+    if not sources or not all(is_a(f, (int,)) and min(-i, -1) <= f < i for f in sources):
+        earlier = f"an earlier row by its number, 0 to {i - 1}, or counted back from here, -1 (the row before) to -{i}"
+        wanted = "the image, which is -1" if i == 0 else earlier
+        raise mistake(d, i, row, f"`from` is {row[0]!r}; row {i} can read {wanted}")
     name = row[2]
     for prefix, home in (("nn.", nn), ("torchvision.ops.", torchvision.ops), ("", tasks)):
         if name in ROWS or (name.startswith(prefix) and hasattr(home, name.removeprefix(prefix))):
@@ -85,8 +90,6 @@ def arguments(d: dict, i: int, row: list) -> dict:
             row,
             f"{name} reads one earlier row, so `from` is one number (-1: the row before); put a Concat row before it",
         )
-    if i == 0 and source != -1:
-        raise mistake(d, i, row, "the first row reads the image: write -1 as its `from`")
     if not is_a(repeats, (int,)) or repeats < 1 or (repeats > 1 and layer is not ConvNeXtBlock):
         wanted = "a whole number from 1 up" if layer is ConvNeXtBlock else "1, since it changes the resolution"
         raise mistake(d, i, row, f"{name} was given repeats={repeats!r}, expected {wanted}")

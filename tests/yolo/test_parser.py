@@ -138,7 +138,7 @@ MISTAKES = {
     "misspelled scales": (small(scals={"n": [1, 1, 64]}), ["key 'scals'", "did you mean 'scales'"]),
     "misspelled backbone": ({("bakbone" if k == "backbone" else k): v for k, v in small().items()}, ["no list of rows under backbone", "bakbone"]),
     "stock row with wrong arguments": (replaced(7, [-1, 1, "C2f", ["wide"]]), ["row 7 ", "C2f", "Ultralytics cannot build this row"]),
-    "row that reads a later one": (replaced(6, [[-1, 11], 1, "Concat", [1]]), ["row 6 ", "Concat", "IndexError"]),
+    "row that reads a later one": (replaced(6, [[-1, 11], 1, "Concat", [1]]), ["row 6 ", "Concat", "can read an earlier row by its number, 0 to 5"]),
     "text as drop path": (small(drop_path="high"), ["key drop_path is 'high'", "expected int or float"]),
     "drop path above 1": (small(drop_path=2), ["row 3 ", "drop_path is a probability", "2"]),
     "number as grn": (small(grn=1), ["key grn is 1", "expected bool"]),
@@ -154,7 +154,8 @@ MISTAKES = {
     "repeated stem": (replaced(0, [-1, 2, "ConvNeXtStem", [16]]), ["row 0 ", "repeats=2", "expected 1"]),
     "list as from": (replaced(2, [[-1, 0], 1, "ConvNeXtDownsample", [32]]), ["row 2 ", "one earlier row", "Concat"]),
     "row too short": (replaced(1, [-1, "ConvNeXtBlock", [16]]), ["row 1 ", "[from, repeats, Name, [arguments]]"]),
-    "first row reads no image": (replaced(0, [0, 1, "ConvNeXtStem", [16]]), ["row 0 ", "-1"]),
+    "first row reads no image": (replaced(0, [0, 1, "ConvNeXtStem", [16]]), ["row 0 ", "can read the image, which is -1"]),
+    "from that is a word": (replaced(6, [["-1", 4], 1, "Concat", [1]]), ["row 6 ", "can read"]),
     "stride of 1": (replaced(4, [-1, 1, "ConvNeXtDownsample", [64, 1, 1]]), ["row 6 ", "stride", "Concat", "change the stride"]),
     "strides that fall": (replaced(8, [[4, 7], 1, "Detect", ["nc"]]), ["row 8 ", "16, 8", "rising"]),
     "stride of 3": (

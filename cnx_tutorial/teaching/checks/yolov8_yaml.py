@@ -398,5 +398,5 @@ def _built(d: dict) -> torch.nn.Module:
             return tasks.DetectionModel(d, verbose=False)
     except Exception as error:  # rows can be wrong in any way
         said = (str(error).splitlines() or ["no message"])[0][:160]
-        likely = OWN_NUMBERS if "IndexError" in said else OWN_ORDER if "rising" in str(error) else OWN_BUILD
+        likely = OWN_NUMBERS if "can read" in str(error) else OWN_ORDER if "rising" in str(error) else OWN_BUILD
         raise Mismatch("it cannot be built", "a model", f"{type(error).__name__}: {said}", likely) from error
