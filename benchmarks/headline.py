@@ -161,7 +161,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--models", nargs="+", default=MODELS)
-    parser.add_argument("--grid", type=float, nargs="+", default=GRID)
+    parser.add_argument(
+        "--grid", type=float, nargs="*", default=GRID, help="learning rates; empty: those that are stored"
+    )
     parser.add_argument("--device", choices=DTYPES, default="cpu")
     parser.add_argument(
         "--jobs", type=int, help="trainings side by side; default 2 on a CPU, one core each, and 1 on a GPU"

@@ -108,7 +108,7 @@ def visit(browser, address: str, token: str, path: str, picture: Path) -> list[s
     wrong = [f"{name} raised" for name in state["errors"]]
     wrong += ["a cell was not run"] * (not all(state["counts"]))
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.set_viewport_size({"width": 1100, "height": min(page.evaluate(HEIGHT) + 160, 30_000)})
+    page.set_viewport_size({"width": 1100, "height": min(page.evaluate(HEIGHT) + 400, 30_000)})
     page.evaluate("() => document.querySelectorAll('.jp-WindowedPanel-outer').forEach(panel => panel.scrollTop = 0)")
     page.wait_for_timeout(1500)  # until mathematics and pictures are laid out
     wrong += [f"mathematics is not rendered: {text}" for text in page.evaluate(BAD_MATH)]

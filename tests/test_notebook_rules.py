@@ -21,6 +21,11 @@ NOTEBOOKS = sorted(path for folder in ("notebooks", "notebooks/exercises") for p
 FIRST = ROOT / "notebooks" / "01_layernorm.ipynb"
 CELLS, WORDS, CODE_LINES = range(30, 61), 3000, 25
 UNCOMPARED_SHARE = 0.10
+# Cells whose lesson is a False; anywhere else one is a check that failed, and nbval would keep it for ever.
+FALSE_IS_MEANT = {
+    "layouts-strides", "layer-type", "batchnorm-companions", "parity-float32", "memory-steps", "scale-start",
+    "scale-adamw", "flip-hand", "near-copy", "vanish-show",
+}  # fmt: skip
 MACHINE = re.compile(r"/(home|tmp|root|Users)/|[A-Z]:\\\\?Users|0x[0-9a-fA-F]{6,}")
 LINK = re.compile(r"\]\(([^)\s]+)[^)]*\)|(?:src|href)=\"([^\"]+)\"")
 
@@ -119,6 +124,8 @@ def _code(cell):
             yield f"{cell.id}: stored stderr"
         data = output.get("data", {})
         text = str(output.get("text", "")) + "".join(str(data.get(kind, "")) for kind in ("text/plain", "text/html"))
+        if re.search(r"\bFalse\b", text) and cell.id not in FALSE_IS_MEANT:
+            yield f"{cell.id}: stored False: {text.strip()[:120]}"
         if MACHINE.search(text):
             yield f"{cell.id}: path or address of a machine: {MACHINE.search(text)[0]}"
         if "image/svg+xml" in data:
@@ -153,6 +160,20 @@ def _pictures(notebook):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.relative_to(ROOT / "notebooks").as_posix())
 def test_notebook_keeps_the_rules(path):
     assert faults(nbformat.read(path, as_version=4), path.parent) == []
+
+
+def _minutes(card: str) -> int:
+    """Reading and exercises, of a header card."""
+    return sum(map(int, re.search(r"(\d+) minutes of reading and running, (\d+) of exercises", card).groups()))
+
+
+def test_minutes_of_readme_and_first_notebook_are_those_of_the_header_cards():
+    tables = (ROOT / "README.md").read_text(encoding="utf-8"), nbformat.read(NOTEBOOKS[0], as_version=4)
+    tables = tables[0], _cell(tables[1], "map").source
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        minutes = _minutes(nbformat.read(path, as_version=4).cells[0].source)
+        for table in tables:
+            assert re.search(rf"^\| \[?{path.stem[:2]} .*\| {minutes} \|$", table, re.MULTILINE), (path.name, minutes)
 
 
 def _cell(notebook, name):
@@ -214,6 +235,7 @@ PLANTED = {
     "stderr": (_output(output_type="stream", name="stderr", text="careful"), "stderr"),
     "error": (_output(output_type="error", ename="E", evalue="e", traceback=[]), "error"),
     "machine path": (_output(output_type="stream", name="stdout", text="saved in /home/me/x"), "of a machine"),
+    "check that failed": (_output(output_type="stream", name="stdout", text="as predicted: False"), "stored False"),
     "address": (_output(output_type="stream", name="stdout", text="<Line2D at 0x7f11aa22>"), "of a machine"),
     "trailing semicolon": (_source("eight-figure", ";"), "ends in ;"),
     "shell": (_source("setup", "\n!ls"), "shell or magic"),

@@ -55,7 +55,7 @@ def cells(result: Mapping, model: str) -> dict[str, str]:
     return found | {
         "parameters": f"{entry['parameters']:,}",
         f"GFLOPs at {result['imgsz']} px": f"{entry['gflops']:.2f}",
-        "learning rate, best of its grid": f"{entry['lr0']:g}",
+        "best learning rate": f"{entry['lr0']:g}",
         "training, s per epoch": f"{statistics.median(speed['train_seconds_per_epoch'][model]):.1f}",
         "ms per image, batch 1": f"{statistics.median(speed['latency_ms']['1'][model]):.1f}",
         "ms per image, batch 8": f"{statistics.median(speed['latency_ms']['8'][model]) / 8:.1f}",
@@ -63,8 +63,12 @@ def cells(result: Mapping, model: str) -> dict[str, str]:
 
 
 def table(result: Mapping, models: Sequence[str] = (STOCK, ARTICLE, OURS)) -> str:
-    """The comparison as a Markdown table; mAP as mean ± standard deviation over the seeds."""
+    """The comparison as a Markdown table, its columns aligned; mAP as mean ± standard deviation over the seeds."""
     columns = {model: cells(result, model) for model in models}
-    lines = [["", *(model.removesuffix(".yaml") for model in models)], ["---"] * (len(models) + 1)]
-    lines += [[name, *(columns[model][name] for model in models)] for name in columns[models[0]]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = [["", *(model.removesuffix(".yaml") for model in models)]]
+    rows += [[name, *(columns[model][name] for model in models)] for name in columns[models[0]]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    )

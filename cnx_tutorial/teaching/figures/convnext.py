@@ -19,7 +19,8 @@ def road(steps: Mapping[str, float], xlabel: str) -> Figure:
     for row, value in enumerate(values):
         back = row > 0 and value < values[row - 1]
         panel.plot(value, row, "v" if back else "o", color=RED if back else BLUE, markersize=9 if back else 7)
-        panel.annotate(f"{value:.1f}", (value, row), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9)
+        place, side = ((-9, 3), "right") if back else ((7, 3), "left")
+        panel.annotate(f"{value:.1f}", (value, row), xytext=place, ha=side, textcoords="offset points", fontsize=9)
     panel.set(yticks=rows, yticklabels=list(steps), xlabel=xlabel, xlim=(min(values) - 0.5, max(values) + 0.8))
     panel.invert_yaxis()
     panel.grid(axis="x", alpha=0.3)
@@ -41,11 +42,12 @@ def effective_fields(fields: Mapping[str, Tensor], window: int) -> Figure:
 
 
 def stage_maps(picture: Image.Image, maps: Sequence[Tensor]) -> Figure:
-    """The picture, and beside it each stage's (H, W) map in grey, all drawn at one size."""
-    figure, panels = plt.subplots(1, 1 + len(maps), figsize=(11, 2.1), dpi=DPI, layout="constrained")
+    """The picture, and after it each stage's (H, W) map in grey, all drawn at one size, three in a row."""
+    figure, grid = plt.subplots(-(-(1 + len(maps)) // 3), 3, figsize=(9, 4.7), dpi=DPI, layout="constrained")
+    panels = grid.ravel()
     panels[0].imshow(picture)
     panels[0].set_title(f"{picture.width} x {picture.height} pixels", fontsize=10)
-    for panel, features in zip(panels[1:], maps, strict=True):
+    for panel, features in zip(panels[1:], maps, strict=False):
         panel.imshow(features, cmap="gray")
         panel.set_title(f"stride {picture.width // features.shape[1]}", fontsize=10)
     for panel in panels:

@@ -48,7 +48,8 @@ def error_bars(errors: Mapping[str, float], xlabel: str, log: bool = True) -> Fi
     """One horizontal bar for each error, on a logarithmic axis (or from 0 on), with its size written beside it."""
     figure, panel = plt.subplots(figsize=(8, 0.55 * len(errors) + 1.1), dpi=DPI, layout="constrained")
     bars = panel.barh(list(errors), list(errors.values()), color=SKY, edgecolor=BLUE)
-    panel.bar_label(bars, [f"{value:.2g}" for value in errors.values()], padding=4)
+    labels = [f"{value:.0f}" if value >= 100 else f"{value:#.2g}".rstrip(".") for value in errors.values()]
+    panel.bar_label(bars, labels, padding=4)
     panel.set(xscale="log" if log else "linear", xlabel=xlabel)
     panel.set_xlim(right=max(errors.values()) * (20 if log else 1.15))
     panel.invert_yaxis()
