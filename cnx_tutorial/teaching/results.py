@@ -15,7 +15,7 @@ T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}  # Student's t, 95 %,
 
 
 def headline(data: str) -> dict:
-    """The stored results of one data set, "bccd" or "smears".
+    """The stored results of one data set: "bccd", "smears", or "bccd_s", the next larger models on BCCD.
 
     Raises:
         FileNotFoundError: nobody has measured it yet; the message says how to.
@@ -67,8 +67,25 @@ def table(result: Mapping, models: Sequence[str] = (STOCK, ARTICLE, OURS)) -> st
     columns = {model: cells(result, model) for model in models}
     rows = [["", *(model.removesuffix(".yaml") for model in models)]]
     rows += [[name, *(columns[model][name] for model in models)] for name in columns[models[0]]]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, the first row its head, each column as wide as its longest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, ["-" * width for width in widths])
+    lines = [rows[0], ["-" * width for width in widths], *rows[1:]]
     return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in lines
     )
+
+
+def layers_table(result: Mapping) -> str:
+    """What benchmarks/layers.py stored as a Markdown table: time of ours by the fastest peer's, its median and middle half of the rounds."""
+    rows = [["", "inference", "forward and backward"]]
+    for name, kinds in result["cases"].items():
+        said = []
+        for kind in ("inference", "training"):
+            low, middle, high = kinds[kind]["ratio"]
+            said.append(f"{middle:.2f} ({low:.2f} to {high:.2f}) of {kinds[kind]['fastest_peer']}")
+        rows.append([name, *said])
+    return aligned(rows)
