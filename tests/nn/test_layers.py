@@ -1,5 +1,7 @@
 """Each layer against torchvision's or timm's in float64; memory layouts; and lookalikes that are told apart."""
 
+import copy
+
 import pytest
 import timm
 import torch
@@ -229,10 +231,17 @@ def test_a_fused_block_gives_the_same_output_with_fewer_parameters(options):
     block = nn.ConvNeXtBlock(6, **options).double().eval()
     for p in block.parameters():
         torch.nn.init.normal_(p, 0.5)
-    x = torch.randn(2, 6, 9, 8, dtype=torch.float64)
-    before, count = block(x), sum(p.numel() for p in block.parameters())
+    x = torch.randn(2, 6, 9, 8, dtype=torch.float64, requires_grad=True)
+    as_it_was, before, count = x.detach().clone(), block(x), sum(p.numel() for p in block.parameters())
+    (gradient,) = torch.autograd.grad(before.square().sum(), x)
     for _ in range(2):  # a second time changes nothing
         block.fuse()
-        torch.testing.assert_close(block(x), before, rtol=1e-12, atol=1e-12)
+        after = block(x)
+        torch.testing.assert_close(after, before, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(torch.autograd.grad(after.square().sum(), x)[0], gradient, rtol=1e-9, atol=1e-9)
+        assert torch.equal(x, as_it_was)
+    copied = copy.deepcopy(block)
+    torch_nn.init.zeros_(copied.pwconv2.weight)  # the copy runs its own weights, not those of the original
+    assert torch.equal(block(x), after) and not torch.allclose(copied(x), after)
     spared = 2 * 6 + (6 if block.grn.__class__ is torch.nn.Identity and options.get("layer_scale", 1) else 0)
     assert sum(p.numel() for p in block.parameters()) == count - spared
