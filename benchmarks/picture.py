@@ -39,6 +39,8 @@ def main() -> None:
             )  # fmt: skip
             for point in points:
                 panel.annotate(point[0], (point[column], statistics.mean(point[3])), (7, 6), textcoords="offset points")
+    for panel in panels:
+        panel.margins(x=0.1)
     panels[0].set(xlabel="ms for one image, fused, two CPU cores", ylabel="mAP50-95 on val", xlim=(0, None))
     panels[1].set(xlabel="parameters, millions", xlim=(0, None))
     panels[1].legend(loc="lower right")

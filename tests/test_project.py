@@ -142,3 +142,18 @@ def test_readme_shows_the_comparison_that_was_measured():
         m: results.verdict(*results.paired(results.scores(measured, m), stock)) for m in (results.ARTICLE, results.OURS)
     }
     assert said == {results.ARTICLE: "less", results.OURS: "not told apart"}  # what the README says in words
+
+
+def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
+    from cnx_tutorial.teaching import results
+
+    readme = re.sub(r"\s+", " ", text("README.md"))
+    small, medium = results.headline("bccd"), results.headline("bccd_s")
+    names = "yolov8s-convnext.yaml", "yolov8s.yaml"
+    assert results.in_words(results.ratios(small, results.OURS, results.STOCK)) in readme
+    assert results.in_words(results.ratios(small, results.ARTICLE, results.STOCK)) in readme
+    assert results.in_words(results.ratios(medium, *names)) in readme
+    mean, half = results.paired(*(results.scores(medium, name) for name in names))
+    assert f"({mean:+.3f} ± {half:.3f}, {results.verdict(mean, half)})" in readme
+    layers = json.loads(text("benchmarks/results/layers_cpu_float32.json"))
+    assert results.layers_table(layers) in text("README.md")

@@ -89,3 +89,18 @@ def layers_table(result: Mapping) -> str:
             said.append(f"{middle:.2f} ({low:.2f} to {high:.2f}) of {kinds[kind]['fastest_peer']}")
         rows.append([name, *said])
     return aligned(rows)
+
+
+def ratios(result: Mapping, model: str, by: str) -> dict[str, float]:
+    """Parameters and times of a model by those of another; of times the median of the rounds' ratios."""
+    speed, count = result["speed"], {name: entry["parameters"] for name, entry in result["models"].items()}
+    times = {"training": speed["train_seconds_per_epoch"]}
+    times |= {"one image": speed["latency_ms"]["1"], "eight images": speed["latency_ms"]["8"]}
+    each = {name: zip(taken[model], taken[by], strict=True) for name, taken in times.items()}
+    return {"parameters": count[model] / count[by]} | {
+        name: statistics.median(a / b for a, b in pairs) for name, pairs in each.items()
+    }
+
+
+def in_words(ratios: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
