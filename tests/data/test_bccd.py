@@ -322,7 +322,8 @@ def test_ctrl_c_during_the_download_keeps_the_old_set(files, digests, place):
             time.sleep(0.02)
         half_way = len(list(place.iterdir()))
         said = ""
-        while child.returncode is None:  # Python drops an interrupt that falls into a destructor: press Ctrl-C again, as people do
+        # Python drops an interrupt that falls into a destructor: press Ctrl-C again, as people do.
+        while child.returncode is None:
             child.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 _, said = child.communicate(timeout=10)
