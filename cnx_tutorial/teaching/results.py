@@ -11,6 +11,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 STOCK, OURS, ARTICLE = "yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnext-article.yaml"
+NAMES = {STOCK: "YOLOv8n", ARTICLE: "article's rows", OURS: "ours"}
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}  # Student's t, 95 %, two-sided, by degrees of freedom
 
 
@@ -65,7 +66,7 @@ def cells(result: Mapping, model: str) -> dict[str, str]:
 def table(result: Mapping, models: Sequence[str] = (STOCK, ARTICLE, OURS)) -> str:
     """The comparison as a Markdown table, its columns aligned; mAP as mean ± standard deviation over the seeds."""
     columns = {model: cells(result, model) for model in models}
-    rows = [["", *(model.removesuffix(".yaml") for model in models)]]
+    rows = [["", *(NAMES.get(model, model) for model in models)]]
     rows += [[name, *(columns[model][name] for model in models)] for name in columns[models[0]]]
     return aligned(rows)
 
