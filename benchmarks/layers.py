@@ -8,7 +8,6 @@ of the rounds, and ours by itself, which is the noise. Prints a table, stores be
 """
 
 import argparse
-import copy
 import json
 import os
 import platform
@@ -257,7 +256,7 @@ def main() -> None:
         if not name.startswith(tuple(args.cases)):
             continue
         for kind in ("inference", "training"):
-            row = measure(shape, copy.copy(makers), kind == "training", rounds=args.rounds, **options)
+            row = measure(shape, makers, kind == "training", rounds=args.rounds, **options)
             result["cases"].setdefault(name, {})[kind] = row
             (low, middle, high), peer = row["ratio"], row["fastest_peer"]
             print(
@@ -272,7 +271,7 @@ def main() -> None:
             "batch, side 20": {batch: (batch, 96, 20, 20) for batch in (1, 2, 4, 8, 16, 32)},
         }.items():
             for value, shape in shapes.items():
-                row = measure(shape, copy.copy(makers), False, rounds=args.rounds, **options)
+                row = measure(shape, makers, False, rounds=args.rounds, **options)
                 result["curves"].setdefault(axis, {})[str(value)] = row
                 mine, ratio = row["milliseconds"]["ours"], row["ratio"][1]
                 print(f"block, inference, {axis} {value:4}: ours {mine:8.3f} ms, ratio {ratio:.2f}", flush=True)
