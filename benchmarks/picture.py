@@ -14,6 +14,7 @@ DESIGNS = {  # by what stands after the scale in a file's name
     "": ("YOLOv8", "black", "s"),
     "-convnext": ("ours", figures.BLUE, "o"),
     "-convnext-article": ("the article's rows", figures.RED, "^"),
+    "-our-neck": ("YOLOv8, our neck", "gray", "D"),
 }
 
 

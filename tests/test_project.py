@@ -1,5 +1,6 @@
 """The frame: what the files around the package say is true and agrees."""
 
+import itertools
 import json
 import re
 import socket
@@ -137,11 +138,14 @@ def test_readme_shows_the_comparison_that_was_measured():
     shown = nbformat.read(ROOT / "notebooks" / "08_evaluation.ipynb", as_version=4)
     outputs = "".join(output.get("text", "") for cell in shown.cells for output in cell.get("outputs", []))
     assert results.table(measured) in outputs
-    stock = results.scores(measured, results.STOCK)
+    assert results.by_class(measured) in text("README.md") and results.by_class(measured) in outputs
     said = {
-        m: results.verdict(*results.paired(results.scores(measured, m), stock)) for m in (results.ARTICLE, results.OURS)
+        (a, b): results.verdict(*results.paired(results.scores(measured, a), results.scores(measured, b)))
+        for a, b in itertools.combinations(reversed(results.NAMES), 2)
     }
-    assert said == {results.ARTICLE: "less", results.OURS: "not told apart"}  # what the README says in words
+    assert said[results.ARTICLE, results.STOCK] == "less"  # what the README says in words
+    assert said[results.OURS, results.STOCK] == said[results.CONTROL, results.STOCK] == "more"
+    assert said[results.OURS, results.CONTROL] == "not told apart"
 
 
 def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
@@ -152,6 +156,13 @@ def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
     names = "yolov8s-convnext.yaml", "yolov8s.yaml"
     assert results.in_words(results.ratios(small, results.OURS, results.STOCK)) in readme
     assert results.in_words(results.ratios(small, results.ARTICLE, results.STOCK)) in readme
+    assert results.in_words(results.ratios(small, results.CONTROL, results.STOCK)) in readme
+    smears = results.headline("smears")
+    assert results.in_words(results.ratios(smears, results.OURS, results.STOCK)) in readme
+    for measured in (small, smears):
+        for a, b in ((results.OURS, results.STOCK), (results.OURS, results.CONTROL)):
+            mean, half = results.paired(results.scores(measured, a), results.scores(measured, b))
+            assert f"{mean:+.3f} ± {half:.3f}" in readme
     assert results.in_words(results.ratios(medium, *names)) in readme
     mean, half = results.paired(*(results.scores(medium, name) for name in names))
     assert f"({mean:+.3f} ± {half:.3f}, {results.verdict(mean, half)})" in readme

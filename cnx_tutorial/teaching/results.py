@@ -11,7 +11,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 STOCK, OURS, ARTICLE = "yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnext-article.yaml"
-NAMES = {STOCK: "YOLOv8n", ARTICLE: "article's rows", OURS: "ours"}
+CONTROL = "yolov8n-our-neck.yaml"  # in benchmarks/: the backbone of YOLOv8n, the neck and the head of ours
+NAMES = {STOCK: "YOLOv8n", ARTICLE: "article", CONTROL: "with our neck", OURS: "ours"}
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}  # Student's t, 95 %, two-sided, by degrees of freedom
 
 
@@ -56,18 +57,29 @@ def cells(result: Mapping, model: str) -> dict[str, str]:
     return found | {
         "parameters": f"{entry['parameters']:,}",
         f"GFLOPs at {result['imgsz']} px": f"{entry['gflops']:.2f}",
-        "best learning rate": f"{entry['lr0']:g}",
-        "training, s per epoch": f"{statistics.median(speed['train_seconds_per_epoch'][model]):.1f}",
-        "ms per image, batch 1": f"{statistics.median(speed['latency_ms']['1'][model]):.1f}",
-        "ms per image, batch 8": f"{statistics.median(speed['latency_ms']['8'][model]) / 8:.1f}",
+        "learning rate": f"{entry['lr0']:g}",
+        "s per epoch": f"{statistics.median(speed['train_seconds_per_epoch'][model]):.1f}",
+        "ms, one by one": f"{statistics.median(speed['latency_ms']['1'][model]):.1f}",
+        "ms, by eight": f"{statistics.median(speed['latency_ms']['8'][model]) / 8:.1f}",
     }
 
 
-def table(result: Mapping, models: Sequence[str] = (STOCK, ARTICLE, OURS)) -> str:
+def table(result: Mapping, models: Sequence[str] = tuple(NAMES)) -> str:
     """The comparison as a Markdown table, its columns aligned; mAP as mean ± standard deviation over the seeds."""
     columns = {model: cells(result, model) for model in models}
     rows = [["", *(NAMES.get(model, model) for model in models)]]
     rows += [[name, *(columns[model][name] for model in models)] for name in columns[models[0]]]
+    return aligned(rows)
+
+
+def by_class(result: Mapping, models: Sequence[str] = tuple(NAMES)) -> str:
+    """AP50-95 of each class, the mean over the seeds, as a Markdown table."""
+    runs = {model: result["models"][model]["runs"] for model in models}
+    rows = [["AP50-95", *(NAMES.get(model, model) for model in models)]]
+    for name in runs[models[0]][0]["classes"]:
+        rows.append(
+            [name, *(f"{statistics.mean(run['classes'][name] for run in runs[model]):.3f}" for model in models)]
+        )
     return aligned(rows)
 
 

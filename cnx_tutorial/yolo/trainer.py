@@ -3,13 +3,17 @@
 - No weight decay and no Muon on one-dimensional parameters: LayerNorm weights, gamma (layer scale) and GRN, as in the authors' code. Ultralytics
   spares what sits in a torch norm layer or is called bias, and decays the rest.
 - On a CPU all cores and channels_last memory. Ultralytics leaves one core out and keeps channels_last for CUDA.
+- A word about boxes that the head cannot draw: each of its sides is less than `reg_max` strides away, and ours has 8 where YOLOv8 has 16.
 - On CUDA bfloat16 where the GPU has it: the float16 check downloads a model first.
 Source: ultralytics/engine/trainer.py 8.4.190; facebookresearch/ConvNeXt optim_factory.py (1-D parameters and biases are not decayed).
 """
 
+import numpy as np
 import torch
 from torch import nn
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils import LOGGER
+from ultralytics.utils.torch_utils import unwrap_model
 
 from cnx_tutorial.yolo.quiet import all_cores, cpu_count
 
@@ -28,6 +32,16 @@ class ConvNeXtTrainer(DetectionTrainer):
             if self.device.type == "cpu":
                 torch.set_num_threads(cpu_count())
             return super().train()
+
+    def _setup_train(self):
+        super()._setup_train()
+        head, labels = unwrap_model(self.model).model[-1], self.train_loader.dataset.labels
+        if large := boxes_out_of_reach(head, labels, self.args.imgsz):
+            count, size = sum(len(label["bboxes"]) for label in labels), self.args.imgsz
+            LOGGER.warning(
+                f"{large} of {count} boxes of the training images are larger at imgsz={size} than {reach(head)} pixels, the largest box "
+                "that this model can draw. Train with a smaller imgsz, or with a model YAML that says reg_max: 16."
+            )
 
     @property
     def channels_last_on_cpu(self) -> bool:
@@ -56,3 +70,22 @@ class ConvNeXtTrainer(DetectionTrainer):
             spared["params"] += [p for p in group["params"] if p.ndim == 1]
             group["params"] = [p for p in group["params"] if p.ndim != 1]
         return optimizer
+
+
+def reach(head: nn.Module) -> int:
+    """Side in pixels of the largest box that a Detect head can draw: from 0 to reg_max - 1 strides to each side, on its coarsest map."""
+    return 2 * (head.reg_max - 1) * int(head.stride.max())
+
+
+def boxes_out_of_reach(head: nn.Module, labels: list[dict], imgsz: int) -> int:
+    """How many labelled boxes have a side, in images resized to imgsz, that the head cannot draw.
+
+    Args:
+        head: the last layer of a detection model; one without distances (reg_max 1) draws any size.
+        labels: Ultralytics' label dictionaries: "bboxes" (n, 4) as fractions x, y, w, h of the image, "shape" (height, width) in pixels.
+        imgsz: length in pixels to which the longer side is resized.
+    """
+    if getattr(head, "reg_max", 1) == 1:
+        return 0
+    sides = [label["bboxes"][:, 2:] * label["shape"][::-1] / max(label["shape"]) * imgsz for label in labels]
+    return int((np.concatenate(sides).max(1) > reach(head)).sum())

@@ -1,6 +1,7 @@
 """Real trainings of seconds: what reaches the optimizer, what a checkpoint keeps, what a fresh process can do with it."""
 
 import copy
+import logging
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ultralytics.utils import LOGGER
 
 from cnx_tutorial import YOLO, nn
 from cnx_tutorial.yolo import ConvNeXtTrainer
@@ -71,6 +73,30 @@ def test_no_decay_and_no_muon_on_norms_gamma_and_grn(optimizer, grn, discs, tmp_
     file.write_text(text.replace("grn: False", f"grn: {grn}"), encoding="utf-8")
     yolo = train(str(file), discs, tmp_path, {"on_train_start": look}, optimizer=optimizer)
     assert yolo.trainer.looked
+
+
+@pytest.mark.parametrize("reg_max", [2, 8])
+def test_boxes_that_the_head_cannot_draw_are_said_before_training(discs, tmp_path, reg_max):
+    file, heard, boxes = tmp_path / "yolov8-near.yaml", [], []
+    text = (CONFIGS / "yolov8-convnext.yaml").read_text(encoding="utf-8")
+    text = text.replace("reg_max: 8", f"reg_max: {reg_max}")
+    file.write_text(text.replace("[[17, 14, 11, 8], 1, Detect", "[[17, 14], 1, Detect"), encoding="utf-8")
+
+    def look(trainer):
+        boxes.extend(box for label in trainer.train_loader.dataset.labels for box in label["bboxes"] * 96)
+        trainer.stop = True
+
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: heard.append(record.getMessage())
+    LOGGER.addHandler(handler)
+    try:
+        train(str(file), discs, tmp_path, {"on_train_start": look})
+    finally:
+        LOGGER.removeHandler(handler)
+    large = sum(max(width, height) > 2 * 1 * 8 for _, _, width, height in boxes)
+    assert large
+    said = f"{large} of {len(boxes)} boxes of the training images are larger at imgsz=96 than 16 pixels"
+    assert any(said in message and "reg_max" in message for message in heard) == (reg_max == 2)
 
 
 def test_training_on_a_cpu_uses_every_core_and_channels_last_and_sets_threads_back(discs, tmp_path):

@@ -194,37 +194,37 @@ INPUT_WRONG = {
 
 
 # ---------------------------------------------------------------- exercise 4: my_v2
-def small(width=0.2, **changes):
+def small(width=0.15, **changes):
     from cnx_tutorial.yolo.parser import yaml_model_load
 
-    d = copy.deepcopy(yaml_model_load("yolov8n-convnext-article.yaml"))
-    d["scales"]["n"] = [0.33, width, 512]
+    d = copy.deepcopy(yaml_model_load("yolov8n-convnext.yaml"))
+    d["scales"]["n"] = [0.33, width, 1024]
     return d | {"nc": 2, "grn": True} | changes
 
 
 def in_the_rows():
     d = small(grn=False)
     for row in d["backbone"]:
-        if row[2] == "ConvNeXt_Block":
+        if row[2] == "ConvNeXtBlock":
             row[3] = [row[3][0], 7, 4, 0.0, None, True]
     return d
 
 
 def one_without():
     d = small()
-    d["backbone"][1][3] = [96, 7, 4, 0.0, 1.0, False]
+    d["backbone"][3][3] = [256, 7, 4, 0.0, 1.0, False]
     return d
 
 
 def other_stem():
     d = small()
-    d["backbone"][0] = [-1, 1, "ConvNeXtStem", [96, 8, 8]]
+    d["backbone"][0] = [-1, 1, "ConvNeXtStem", [64, 4, 4]]
     return d
 
 
 def no_blocks():
     d = small()
-    d["backbone"] = [[-1, 1, "C2f", row[3]] if row[2] == "ConvNeXt_Block" else row for row in d["backbone"]]
+    d["backbone"] = [[-1, 1, "C2f", row[3]] if row[2] == "ConvNeXtBlock" else row for row in d["backbone"]]
     return d
 
 
