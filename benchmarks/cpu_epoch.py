@@ -7,14 +7,13 @@ Each run is a process of its own, plain and ours in turn; the first epoch of eac
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
+
+import machine
 
 RUN = """
 import json, time
@@ -65,8 +64,9 @@ def main() -> None:
         "ratio_with_validation": round(whole_ratio, 3),
         "seconds": {kind: [[round(v, 3) for v in row] for row in rows] for kind, rows in seconds.items()},
         "settings": vars(args) | {"data": Path(args.data).name, "model": "yolov8n.yaml", "batch": 16},
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.system()},
-        "versions": {name: version(name) for name in ("torch", "torchvision", "ultralytics", "cnx-tutorial")},
+        "device": machine.processor(),
+        "versions": machine.versions("ultralytics"),
+        "commit": machine.commit(),
     }
     file = Path(__file__).parent / "results" / "cpu_epoch.json"
     file.parent.mkdir(exist_ok=True)

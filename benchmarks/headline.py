@@ -16,15 +16,14 @@ import io
 import json
 import multiprocessing
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from importlib.metadata import version
 from pathlib import Path
+
+import machine
 
 HERE = Path(__file__).parent
 CONTROL = HERE / "yolov8n-our-neck.yaml"  # yolov8-our-neck.yaml, scale n: which part of the gain is the neck's?
@@ -42,9 +41,6 @@ SETTINGS = {
 }
 
 
-# In the process that takes times, glibc keeps what was freed. Else some calls fetch their large maps anew from the system, a fifth of their time,
-# and whose calls do so depends on what else lies in memory.
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 DTYPES = {"cpu": "float32", "cuda": "bfloat16"}  # of inference; training on CUDA is in bfloat16 too, by autocast
 WORKERS = {"cpu": 0, "cuda": 8}
 
@@ -142,15 +138,6 @@ def _milliseconds(network, x, layout) -> float:
     return statistics.median(times[2:])
 
 
-def processor(device: str) -> str:
-    """What the results were measured on, in words."""
-    if device == "cpu":
-        return f"cpu, {platform.machine()}, {os.cpu_count()} cores"
-    import torch
-
-    return torch.cuda.get_device_name()
-
-
 def describe(model: str, imgsz: int, classes: int) -> dict:
     """Parameters and GFLOPs of the network as it is trained, with the data set's number of classes."""
     from cnx_tutorial.yolo import report
@@ -200,13 +187,8 @@ def main() -> None:
         )
 
     def store() -> None:
-        commit = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE
-        ).stdout.strip()
         result.update(
-            device=processor(args.device),
-            versions={name: version(name) for name in ("torch", "torchvision", "ultralytics", "cnx-tutorial")},
-            commit=commit,
+            device=machine.processor(args.device), versions=machine.versions("ultralytics"), commit=machine.commit()
         )
         draft = file.with_suffix(".part")
         draft.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -267,7 +249,7 @@ def main() -> None:
     for entry in result["models"].values():
         entry["runs"].sort(key=lambda run: run["seed"])
     if args.rounds:
-        os.environ |= KEEP_MEMORY
+        os.environ |= machine.KEEP_MEMORY
         with ProcessPoolExecutor(1, context) as fresh:
             result["speed"] = fresh.submit(
                 speed, args.models, data, classes, args.imgsz, args.rounds, args.device

@@ -1,24 +1,25 @@
 """Claim to test: our layers cost no more than torchvision's, timm's and the textbook's, each in its faster memory layout.
 
-    python benchmarks/layers.py [--device cpu] [--dtype float32] [--compile] [--rounds 15]
+    python benchmarks/layers.py [--device cpu] [--dtype float32] [--compile] [--passes 5] [--rounds 5]
 
 Cases: LayerNorm in both layouts, the block, a stage, ConvNeXt atto and tiny; inference (ours fused, as it is used) and forward with backward. All
-implementations of a case run in turn in one process; a ratio is the median over rounds of ours by the fastest peer, beside it the middle half
-of the rounds, and ours by itself, which is the noise. Prints a table, stores benchmarks/results/layers_DEVICE_DTYPE[_compiled].json.
+implementations of a case run in turn in one process, and all of it again in a fresh one, five times, since where a process's maps happen to lie
+is worth a tenth. A ratio is the median over all rounds of ours by the fastest peer, beside it the middle half of the rounds, and ours by itself,
+which is the noise. Prints a table, stores benchmarks/results/layers_DEVICE_DTYPE[_compiled].json.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
+import machine
 import timm
 import timm.layers
 import torch
@@ -89,6 +90,7 @@ def our_stage(c1: int, c2: int, depth: int) -> nn.Module:
     return nn.Sequential(ConvNeXtDownsample(c1, c2), *(ConvNeXtBlock(c2) for _ in range(depth)))
 
 
+BLOCK = "block, 96 channels"
 CASES: dict[str, tuple[tuple[int, ...], dict[str, Callable[[], nn.Module]]]] = (
     {
         "LayerNorm, (N, H, W, C)": (
@@ -109,7 +111,7 @@ CASES: dict[str, tuple[tuple[int, ...], dict[str, Callable[[], nn.Module]]]] = (
                 "textbook": partial(TextbookLayerNorm, 96, axis=1),
             },
         ),
-        "block, 96 channels": (
+        BLOCK: (
             (8, 96, 40, 40),
             {
                 "ours": partial(ConvNeXtBlock, 96),
@@ -144,6 +146,12 @@ CASES: dict[str, tuple[tuple[int, ...], dict[str, Callable[[], nn.Module]]]] = (
         for variant, batch in (("atto", 8), ("tiny", 2))
     }
 )
+
+CURVES = {
+    "side of the map, batch 1": {side: (1, 96, side, side) for side in (10, 20, 40, 80, 160)},
+    "batch, side 20": {batch: (batch, 96, 20, 20) for batch in (1, 2, 4, 8, 16, 32)},
+}
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 class Runner:
@@ -187,15 +195,14 @@ class Runner:
 
 
 def measure(shape, makers, training: bool, device: str, dtype: torch.dtype, compiled: bool, rounds: int) -> dict:
-    """Milliseconds of every implementation, the layouts in turn, and ours by the fastest peer."""
+    """Milliseconds of every implementation in both layouts, one of each a round, by turns from the front and from the back."""
     makers = makers | {"ours again": makers["ours"]}
     sizes = {name: sum(p.numel() for p in make().parameters()) for name, make in makers.items()}
     assert len(set(sizes.values())) == 1, f"not the same network: {sizes}"
-    layouts = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
     runners = {
         (name, layout): Runner(make, shape, memory, training, device, dtype, compiled)
         for name, make in makers.items()
-        for layout, memory in layouts.items()
+        for layout, memory in LAYOUTS.items()
     }
     for runner in runners.values():
         runner.seconds(3 if compiled else 1)
@@ -204,9 +211,26 @@ def measure(shape, makers, training: bool, device: str, dtype: torch.dtype, comp
     for turn in range(rounds):
         for key in sorted(runners, reverse=bool(turn % 2)):
             times[key].append(1e3 * runners[key].seconds(repeat))
+    return times
+
+
+def one_pass(cases: list[str], curves: bool, **options) -> dict:
+    """The times of everything, by (title, inference or training, shape), measured in this process."""
+    wanted = [(name, kind, CASES[name][0]) for name in cases for kind in ("inference", "training")]
+    if curves:
+        wanted += [(BLOCK, "inference", shape) for points in CURVES.values() for shape in points.values()]
+    found = {}
+    for name, kind, shape in wanted:
+        if (name, kind, shape) not in found:
+            found[name, kind, shape] = measure(shape, CASES[name][1], kind == "training", **options)
+    return found
+
+
+def compared(shape, times: dict[tuple[str, str], list[float]]) -> dict:
+    """Each implementation in its faster layout, and ours by the fastest peer, round by round."""
     best = {}
-    for name in makers:
-        layout = min(layouts, key=lambda layout: statistics.median(times[name, layout]))
+    for name in {name for name, _ in times}:
+        layout = min(LAYOUTS, key=lambda layout: statistics.median(times[name, layout]))
         best[name] = (layout, times[name, layout])
     peers = {name: statistics.median(series) for name, (_, series) in best.items() if not name.startswith("ours")}
     fastest = min(peers, key=peers.get)
@@ -218,12 +242,20 @@ def measure(shape, makers, training: bool, device: str, dtype: torch.dtype, comp
 
     return {
         "shape": list(shape),
-        "milliseconds": {name: round(statistics.median(series), 4) for name, (_, series) in best.items()},
-        "layout": {name: layout for name, (layout, _) in best.items()},
+        "milliseconds": {name: round(statistics.median(best[name][1]), 4) for name in sorted(best)},
+        "layout": {name: best[name][0] for name in sorted(best)},
         "fastest_peer": fastest,
         "ratio": ratio("ours", fastest),
         "noise": ratio("ours again", "ours"),
     }
+
+
+def line(title: str, row: dict) -> str:
+    (low, middle, high), peer, taken = row["ratio"], row["fastest_peer"], row["milliseconds"]
+    return (
+        f"{title:50} {taken['ours']:9.3f} {peer:>24} {taken[peer]:9.3f} {middle:6.2f} ({low:5.2f} to {high:.2f}) "
+        f"({row['noise'][0]:5.2f} to {row['noise'][2]:.2f})"
+    )
 
 
 def main() -> None:
@@ -231,50 +263,51 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--compile", action="store_true", help="torch.compile every implementation")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--passes", type=int, default=5, help="fresh processes, one after another")
+    parser.add_argument("--rounds", type=int, default=5, help="in each of them")
     parser.add_argument("--cases", nargs="+", default=list(CASES), help="names, or beginnings of names")
     parser.add_argument("--no-curves", action="store_true")
     args = parser.parse_args()
+    cases = [name for name in CASES if name.startswith(tuple(args.cases))]
     options = {"device": args.device, "dtype": getattr(torch, args.dtype), "compiled": args.compile}
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE).stdout
+    os.environ |= machine.KEEP_MEMORY
+    times: dict = {}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as fresh:
+        for number in range(args.passes):
+            print(f"pass {number + 1} of {args.passes}", flush=True)
+            one = fresh.submit(one_pass, cases, not args.no_curves, rounds=args.rounds, **options).result()
+            for key, table in one.items():
+                for runner, series in table.items():
+                    times.setdefault(key, {}).setdefault(runner, []).extend(series)
+    rows = {key: compared(key[2], table) for key, table in times.items()}
     result = {
         "claim": __doc__.splitlines()[0],
-        "device": torch.cuda.get_device_name() if args.device == "cuda" else f"cpu, {platform.machine()}, {os.cpu_count()} cores",
+        "device": machine.processor(args.device),
         "threads": torch.get_num_threads(),
         "dtype": args.dtype,
         "compiled": args.compile,
+        "passes": args.passes,
         "rounds": args.rounds,
-        "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "cnx-tutorial")},
-        "commit": commit.strip(),
-        "cases": {},
-        "curves": {},
-    }  # fmt: skip
-    print(
-        f"{'case':28} {'':10} {'ours, ms':>9} {'fastest peer, ms':>34} {'ratio':>6} {'(middle half)':>14} {'noise':>14}"
-    )
-    for name, (shape, makers) in CASES.items():
-        if not name.startswith(tuple(args.cases)):
-            continue
-        for kind in ("inference", "training"):
-            row = measure(shape, makers, kind == "training", rounds=args.rounds, **options)
-            result["cases"].setdefault(name, {})[kind] = row
-            (low, middle, high), peer = row["ratio"], row["fastest_peer"]
-            print(
-                f"{name:28} {kind:10} {row['milliseconds']['ours']:9.3f} {peer:>24} {row['milliseconds'][peer]:9.3f} "
-                f"{middle:6.2f} ({low:5.2f} to {high:.2f}) ({row['noise'][0]:5.2f} to {row['noise'][2]:.2f})",
-                flush=True,
-            )
-    if not args.no_curves:
-        makers = CASES["block, 96 channels"][1]
-        for axis, shapes in {
-            "side of the map, batch 1": {side: (1, 96, side, side) for side in (10, 20, 40, 80, 160)},
-            "batch, side 20": {batch: (batch, 96, 20, 20) for batch in (1, 2, 4, 8, 16, 32)},
-        }.items():
-            for value, shape in shapes.items():
-                row = measure(shape, makers, False, rounds=args.rounds, **options)
-                result["curves"].setdefault(axis, {})[str(value)] = row
-                mine, ratio = row["milliseconds"]["ours"], row["ratio"][1]
-                print(f"block, inference, {axis} {value:4}: ours {mine:8.3f} ms, ratio {ratio:.2f}", flush=True)
+        "versions": machine.versions("timm"),
+        "commit": machine.commit(),
+        "cases": {
+            name: {kind: rows[name, kind, CASES[name][0]] for kind in ("inference", "training")} for name in cases
+        },
+        "curves": {}
+        if args.no_curves
+        else {
+            axis: {str(value): rows[BLOCK, "inference", shape] for value, shape in points.items()}
+            for axis, points in CURVES.items()
+        },
+    }
+    print(f"{'':50} {'ours, ms':>9} {'fastest peer, ms':>34} {'ratio':>6} {'(middle half)':>15} {'noise':>15}")
+    for name, kinds in result["cases"].items():
+        for kind, row in kinds.items():
+            print(line(f"{name}, {kind}", row))
+    for axis, points in result["curves"].items():
+        for value, row in points.items():
+            print(line(f"block, inference, {axis} {value}", row))
     kind = args.device + "_" + args.dtype + ("_compiled" if args.compile else "")
     file = HERE / "results" / f"layers_{kind}.json"
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -7,13 +7,12 @@ Runs what `cnx train` runs and stores its table with settings, times and version
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
+
+import machine
 
 from cnx_tutorial.cli import RECIPE, run_ultralytics, val_images, with_recipe
 from cnx_tutorial.yolo import report
@@ -44,8 +43,9 @@ def main() -> None:
         "wall_seconds": round(wall),
         "cpu_seconds": round(cpu),
         "settings": RECIPE | JOBS[job] | {"seed": 0},
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.system()},
-        "versions": {name: version(name) for name in ("torch", "torchvision", "ultralytics", "cnx-tutorial")},
+        "device": machine.processor(),
+        "versions": machine.versions("ultralytics"),
+        "commit": machine.commit(),
     }
     file = HERE / "results" / f"main_job_{job}.json"
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -87,6 +87,5 @@ class ConvNeXtBlock(nn.Module):
 
     def forward_fused(self, x: Tensor) -> Tensor:
         """`forward` after `fuse()`: GELU and the sum overwrite the map that they get, so that no second one of its size is made."""
-        y = self.pwconv1(self.norm(self.dwconv(x).permute(0, 2, 3, 1)))
-        y = self.pwconv2(self.grn(torch.ops.aten.gelu_(y)))
-        return y.permute(0, 3, 1, 2).add_(x)
+        y = self.pwconv1(self.norm(self.dwconv(x).permute(0, 2, 3, 1)), gelu=True)
+        return self.pwconv2(self.grn(y)).permute(0, 3, 1, 2).add_(x)

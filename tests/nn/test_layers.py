@@ -10,6 +10,7 @@ import torchvision
 from timm.layers.grn import GlobalResponseNorm as TimmGRN
 from torch import nn as torch_nn
 from torch.profiler import ProfilerActivity
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.convnext import CNBlock, LayerNorm2d
 
 from cnx_tutorial import nn
@@ -245,3 +246,47 @@ def test_a_fused_block_gives_the_same_output_with_fewer_parameters(options):
     assert torch.equal(block(x), after) and not torch.allclose(copied(x), after)
     spared = 2 * 6 + (6 if block.grn.__class__ is torch.nn.Identity and options.get("layer_scale", 1) else 0)
     assert sum(p.numel() for p in block.parameters()) == count - spared
+
+
+def called(function, x: torch.Tensor) -> set[str]:
+    """The names of the operations in function(x)."""
+    with torch.profiler.profile(activities=[ProfilerActivity.CPU]) as run:
+        function(x)
+    return {event.key for event in run.key_averages()}
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("shape", [(2, 24, 9, 11), (1, 24, 1, 1), (0, 24, 4, 4), (2, 24, 25, 24)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("grn", [False, True])
+def test_a_prediction_gives_what_training_gives(fused, shape, layout, grn):
+    block = nn.ConvNeXtBlock(24, layer_scale=0.5, grn=grn).eval()
+    for p in block.parameters():
+        torch_nn.init.normal_(p, std=0.5)
+    x = torch.randn(shape).contiguous(memory_format=layout)
+    as_it_was, expected = x.clone(), block(x).detach()
+    if fused:
+        block.fuse()
+    with torch.inference_mode():
+        names = called(block, x)
+        torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-4)
+    assert torch.equal(x, as_it_was)
+    if torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability().startswith("AVX"):
+        assert any("_pointwise" in name for name in names)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.parametrize("side", [6, 40])
+def test_whoever_looks_on_sees_operations_that_every_machine_has(side):
+    block, x = nn.ConvNeXtBlock(8).eval(), torch.randn(1, 8, side, side)
+    block.fuse()
+    with torch.inference_mode():
+        seen = str(torch.export.export(block, (x,)).graph) + str(torch.jit.trace(block, x).inlined_graph)
+        with torch.autocast("cpu", torch.bfloat16):
+            seen += str(called(block, x))
+        with FlopCounterMode(display=False) as counter:
+            block(x)
+    with torch.no_grad():
+        seen += str(called(block, x))
+    assert "mkldnn::_" not in seen and "conv" in seen
+    assert counter.get_total_flops() == 2 * side**2 * (7 * 7 * 8 + 2 * 8 * 32)
