@@ -168,7 +168,7 @@ class Runner:
                     module.fuse()
         self.training, self.device, self.dtype = training, device, dtype
         self.network = network.to(memory_format=layout)
-        self.call = torch.compile(self.network) if compiled else self.network
+        self.call = torch.compile(self.network, dynamic=False) if compiled else self.network
         self.x = torch.randn(shape, device=device).contiguous(memory_format=layout)
         self.x.requires_grad_(training and shape[1] != 3)  # an image wants no gradient, a feature map does
 
