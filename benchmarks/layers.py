@@ -196,6 +196,9 @@ class Runner:
 
 def measure(shape, makers, training: bool, device: str, dtype: torch.dtype, compiled: bool, rounds: int) -> dict:
     """Milliseconds of every implementation in both layouts, one of each a round, by turns from the front and from the back."""
+    if compiled:  # by default a class is compiled for eight inputs, and for the ninth not, with a warning
+        torch.compiler.reset()
+        torch._dynamo.config.recompile_limit = 64
     makers = makers | {"ours again": makers["ours"]}
     sizes = {name: sum(p.numel() for p in make().parameters()) for name, make in makers.items()}
     assert len(set(sizes.values())) == 1, f"not the same network: {sizes}"

@@ -168,3 +168,22 @@ def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
     assert f"({mean:+.3f} ± {half:.3f}, {results.verdict(mean, half)})" in readme
     layers = json.loads(text("benchmarks/results/layers_cpu_float32.json"))
     assert results.layers_table(layers) in text("README.md")
+    curve = [row["ratio"][1] for points in layers["curves"].values() for row in points.values()]
+    assert f"ahead at every size there ({min(curve):.2f} to {max(curve):.2f})" in readme and max(curve) < 1
+    nets = [kinds["inference"]["ratio"][1] for name, kinds in layers["cases"].items() if "LayerNorm" not in name]
+    assert f"predict {100 - 100 * max(nets):.0f} to {100 - 100 * min(nets):.0f} % faster" in readme
+    for name, kinds in layers["cases"].items():  # "nobody is ahead": the middle half of the rounds holds 1
+        low, _, high = kinds["training"]["ratio"]
+        assert low <= 1 <= high, name
+    compiled = json.loads(text("benchmarks/results/layers_cpu_float32_compiled.json"))
+    middles = {name: [row["ratio"][1] for row in kinds.values()] for name, kinds in compiled["cases"].items()}
+    every = [middle for pair in middles.values() for middle in pair]
+    assert f"take {min(every):.2f} to {max(every):.2f} of the fastest peer's time" in readme
+    assert all(abs(m - 1) < 0.015 for name, pair in middles.items() if "LayerNorm" not in name for m in pair)
+    times = [
+        value
+        for measured in (small, smears)
+        for name, value in results.ratios(measured, results.OURS, results.CONTROL).items()
+        if name != "parameters"
+    ]
+    assert f"its times are {min(times):.2f} to {max(times):.2f} of the control's" in readme
