@@ -172,6 +172,7 @@ WRONG = {
     "smears without train images": (["data", "smears", "--out", "s", "--train", "0"], ["at least one", "train=0"]),
     "image of no size": (["train", "imgsz=-3"], ["imgsz=-3", "at least 32"]),
     "batch of none": (["train", "batch=0"], ["batch=0", "-1 for what fits"]),
+    "optimizer of nobody": (["train", "optimizer=AdmW"], ["optimizer=AdmW", "did you mean AdamW"]),
     "smears over a folder": (["data", "smears", "--out", "."], ["is there already", "--overwrite"]),
 }
 

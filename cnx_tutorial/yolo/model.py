@@ -1,5 +1,6 @@
 """`YOLO`: ultralytics.YOLO that knows our layers, YAMLs, data sets and trainer."""
 
+import difflib
 import hashlib
 from copy import deepcopy
 from pathlib import Path
@@ -16,6 +17,7 @@ from cnx_tutorial.yolo.quiet import all_cores
 from cnx_tutorial.yolo.trainer import ConvNeXtTrainer
 
 DATASETS = Path(__file__).parents[2] / "datasets"
+OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop")  # those of Ultralytics
 
 
 def find_data(data: Any) -> Any:
@@ -24,13 +26,18 @@ def find_data(data: Any) -> Any:
     return str(ours) if isinstance(data, str | Path) and not Path(data).exists() and ours.is_file() else data
 
 
-def check_numbers(given: dict[str, Any]) -> None:
-    """Refuse sizes with which Ultralytics would begin a training that means nothing."""
+def check_arguments(given: dict[str, Any]) -> None:
+    """Refuse sizes with which Ultralytics would begin a training that means nothing, and an optimizer that it refuses too late, after it wrote a folder."""
     for key, least in (("imgsz", 32), ("epochs", 1), ("batch", -1)):
         value = given.get(key)
         if isinstance(value, int | float) and (value < least or (key == "batch" and value == 0)):
             wanted = "a number of images, or -1 for what fits the GPU" if key == "batch" else f"at least {least}"
             raise ValueError(f"{key}={value} trains nothing; expected {wanted}")
+    name = given.get("optimizer", "auto")
+    if str(name).lower() not in map(str.lower, OPTIMIZERS):
+        close = difflib.get_close_matches(str(name), OPTIMIZERS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(OPTIMIZERS)}"
+        raise ValueError(f"optimizer={name} is unknown; {hint}")
 
 
 def fingerprint(model: nn.Module) -> str:
@@ -70,7 +77,7 @@ class YOLO(ultralytics.YOLO):
         return {**tasks, "detect": {**tasks["detect"], "trainer": ConvNeXtTrainer}}
 
     def train(self, trainer: type | None = None, **kwargs: Any):
-        check_numbers(kwargs)
+        check_arguments(kwargs)
         if "data" in kwargs:
             kwargs["data"] = find_data(kwargs["data"])
         # Stock train() builds a YAML model anew. That is right for an untouched one (`seed` decides its weights), but loses loaded weights.

@@ -1,8 +1,11 @@
 """Real trainings of seconds: what reaches the optimizer, what a checkpoint keeps, what a fresh process can do with it."""
 
+import ast
 import copy
+import inspect
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import LOGGER
 
 from cnx_tutorial import YOLO, nn
 from cnx_tutorial.yolo import ConvNeXtTrainer
+from cnx_tutorial.yolo.model import OPTIMIZERS
 from cnx_tutorial.yolo.parser import CONFIGS
 from cnx_tutorial.yolo.quiet import cpu_count
 
@@ -251,3 +256,8 @@ def test_fuse_half_deepcopy_ema_and_info_work(trained, capsys):
 def test_stock_models_train_with_our_trainer(discs, tmp_path):
     yolo = train("yolov8n.yaml", discs, tmp_path)
     assert isinstance(yolo.trainer, ConvNeXtTrainer) and yolo.trainer.best.exists()
+
+
+def test_the_optimizers_that_are_accepted_are_those_of_ultralytics():
+    theirs = re.search(r"optimizers = (\{.*?\})", inspect.getsource(BaseTrainer.build_optimizer)).group(1)
+    assert set(OPTIMIZERS) == ast.literal_eval(theirs)
