@@ -27,7 +27,7 @@ def find_data(data: Any) -> Any:
 
 
 def check_arguments(given: dict[str, Any]) -> None:
-    """Refuse sizes with which Ultralytics would begin a training that means nothing, and an optimizer that it refuses too late, after it wrote a folder."""
+    """Refuse sizes with which a training means nothing, and an optimizer that Ultralytics refuses only after it wrote a folder."""
     for key, least in (("imgsz", 32), ("epochs", 1), ("batch", -1)):
         value = given.get(key)
         if isinstance(value, int | float) and (value < least or (key == "batch" and value == 0)):
