@@ -83,6 +83,8 @@ class ConvNeXtBlock(nn.Module):
             self.pwconv2.weight *= self.gamma[:, None]
             self.pwconv2.bias *= self.gamma
             self.gamma = None
+        self.pwconv1.arrange()
+        self.pwconv2.arrange()
         self.forward = self.forward_fused
 
     def forward_fused(self, x: Tensor) -> Tensor:

@@ -22,8 +22,9 @@ class Pointwise(nn.Linear):
 
     def forward(self, x: Tensor, gelu: bool = False) -> Tensor:
         """y, or GELU(y), which overwrites y."""
-        if onednn_predicts(x):
-            return predict(x, self.weight, self.bias, "gelu" if gelu else "none")
+        if self.weight.stride(0) == 1 and onednn_predicts(x):
+            activation = "gelu" if gelu else "none"
+            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, activation, [], "none")
         if x.device.type == "cpu" and x.dtype == torch.float32:
             x = x.permute(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W): a view
             y = F.conv2d(x, self.weight[:, :, None, None], self.bias).permute(0, 2, 3, 1)
@@ -31,9 +32,14 @@ class Pointwise(nn.Linear):
             y = super().forward(x)
         return torch.ops.aten.gelu_(y) if gelu else y
 
+    def arrange(self) -> None:
+        """Put the weight into memory column by column, as a matrix product on a CPU reads it; its values and its shape stay."""
+        with torch.inference_mode(False):  # else what a prediction fused could not be trained on
+            self.weight.data = self.weight.data.t().contiguous().t()
+
 
 def onednn_predicts(x: Tensor) -> bool:
-    """Whether this is a prediction in float32 on an x86 CPU, where what torch.compile calls can be called at once.
+    """Whether this is a prediction in float32 on an x86 CPU: there the product that torch.compile calls takes GELU along.
 
     It knows no gradients and no autocast; and a tracer, a compiler or FlopCounterMode, where one looks on, is to see what every machine has.
     """
@@ -48,12 +54,3 @@ def onednn_predicts(x: Tensor) -> bool:
         and not torch.jit.is_tracing()
         and torch._C._len_torch_dispatch_stack() == 0  # FlopCounterMode and its like
     )
-
-
-def predict(x: Tensor, weight: Tensor, bias: Tensor | None, activation: str) -> Tensor:
-    """By oneDNN, with the activation in the same pass over the map: as a matrix product for few pixels, as a convolution for many."""
-    if x.shape[:3].numel() < 1024:
-        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], "none")
-    x, weight = x.permute(0, 3, 1, 2), weight[:, :, None, None]
-    y = torch.ops.mkldnn._convolution_pointwise(x, weight, bias, [0, 0], [1, 1], [1, 1], 1, activation, [], "none")
-    return y.permute(0, 2, 3, 1)

@@ -1,6 +1,7 @@
 """Each layer against torchvision's or timm's in float64; memory layouts; and lookalikes that are told apart."""
 
 import copy
+import io
 
 import pytest
 import timm
@@ -272,7 +273,25 @@ def test_a_prediction_gives_what_training_gives(fused, shape, layout, grn):
         torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-4)
     assert torch.equal(x, as_it_was)
     if torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability().startswith("AVX"):
-        assert any("_pointwise" in name for name in names)
+        assert ("mkldnn::_linear_pointwise" in names) == fused
+
+
+def test_what_a_prediction_fused_can_be_saved_loaded_and_trained_on():
+    block, x = nn.ConvNeXtBlock(8).eval(), torch.randn(1, 8, 6, 6)
+    with torch.inference_mode():
+        block.fuse()
+        expected = block(x)
+    file = io.BytesIO()
+    torch.save(copy.deepcopy(block), file)
+    file.seek(0)
+    for same in (copy.deepcopy(block), torch.load(file, weights_only=False), copy.deepcopy(block).double().float()):
+        with torch.inference_mode():
+            torch.testing.assert_close(same(x), expected)
+    plain = nn.ConvNeXtBlock(8)
+    plain.load_state_dict(block.state_dict(), strict=False)
+    assert torch.equal(plain.pwconv1.weight, block.pwconv1.weight) and plain.pwconv1.weight.is_contiguous()
+    block(x).sum().backward()
+    assert block.pwconv1.weight.grad.abs().sum() > 0
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit")
