@@ -2,6 +2,7 @@
 
     python benchmarks/headline.py [--data bccd.yaml] [--imgsz 192] [--epochs 40] [--seeds 0 1 2] [--models yolov8n.yaml yolov8n-convnext.yaml]
     python benchmarks/headline.py --device cuda --imgsz 640 --epochs 100 --seeds 0 1 2 3 4    # bfloat16, channels_last
+    ... --jobs 14    # a large GPU trains many small networks side by side
 
 Every model is trained with each learning rate of one small grid (seed 0), then with its own best one on all seeds. Score: val mAP of the last
 epoch's weights, so nothing but the learning rate was chosen on val. Time is taken in a pass of its own, the models in turn in one process.
@@ -42,13 +43,27 @@ SETTINGS = {
 
 
 DTYPES = {"cpu": "float32", "cuda": "bfloat16"}  # of inference; training on CUDA is in bfloat16 too, by autocast
-WORKERS = {"cpu": 0, "cuda": 8}
 
 
-def pin(cores, device: str) -> None:
-    """On a CPU, give this process one core of its own, so that two trainings side by side do not disturb each other."""
-    if device == "cpu" and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {cores.get()})
+def core_sets(jobs: int, device: str) -> list[set[int]]:
+    """The CPU cores of each job, so that trainings side by side do not disturb each other: one each on a CPU, all of them divided on a GPU."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    size = 1 if device == "cpu" else max(2, len(cores) // jobs)
+    return [{cores[(job * size + i) % len(cores)] for i in range(size)} for job in range(jobs)]
+
+
+def pin(cores) -> None:
+    """Keep this process on the cores of one job."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores.get())
+
+
+def loading(device: str) -> dict:
+    """How images reach the network: on a GPU from memory, through processes of their own; the images are the same."""
+    if device == "cpu":
+        return {"workers": 0}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"workers": min(8, cores // 2), "cache": "ram"}
 
 
 def train(model: str, data: str, imgsz: int, epochs: int, lr0: float, seed: int, device: str) -> dict:
@@ -66,11 +81,11 @@ def train(model: str, data: str, imgsz: int, epochs: int, lr0: float, seed: int,
             device=device,
             project=project,
             verbose=False,
-            workers=WORKERS[device],
+            **loading(device),
             **SETTINGS,
         )
-        box = YOLO(Path(yolo.trainer.last)).val(data=data, imgsz=imgsz, batch=16, device=device, plots=False, verbose=False, workers=WORKERS[device],
-                                                project=project).box  # fmt: skip
+        box = YOLO(Path(yolo.trainer.last)).val(data=data, imgsz=imgsz, batch=16, device=device, plots=False, verbose=False,
+                                                workers=0, project=project).box  # fmt: skip
     by_class = {yolo.names[i]: round(float(ap), 4) for i, ap in zip(box.ap_class_index, box.ap, strict=True)}
     return {"map50": round(float(box.map50), 4), "map": round(float(box.map), 4), "classes": by_class}
 
@@ -85,15 +100,12 @@ def build(model: str, classes: int):
         return DetectionModel(copy.deepcopy(YOLO(model).model.yaml), nc=classes, verbose=False)
 
 
-def speed(models: list[str], data: str, classes: int, imgsz: int, rounds: int, device: str) -> dict:
-    """Seconds of training epochs and milliseconds of fused inference, the models in turn, each in its faster memory layout."""
+def latency(models: list[str], classes: int, imgsz: int, rounds: int, device: str) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds of fused inference for one image and for eight, the models in turn, each in its faster memory layout."""
     import torch  # here, not above: it counts the cores when it is imported, and pin() comes first
 
-    from cnx_tutorial import YOLO
-
     dtype = getattr(torch, DTYPES[device])
-    seconds: dict[str, list[float]] = {name: [] for name in models}
-    latency: dict[str, dict[str, list[float]]] = {str(batch): {name: [] for name in models} for batch in (1, 8)}
+    table: dict[str, dict[str, list[float]]] = {str(batch): {name: [] for name in models} for batch in (1, 8)}
     networks = {}
     for name in models:
         network = build(name, classes).eval().fuse(verbose=False).to(device, dtype)
@@ -101,13 +113,20 @@ def speed(models: list[str], data: str, classes: int, imgsz: int, rounds: int, d
         networks[name] = [(copy.deepcopy(network).to(memory_format=layout), layout) for layout in layouts]
     torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
     with torch.inference_mode():
-        for _ in range(rounds * 3):
-            for batch, table in latency.items():
+        for _ in range(rounds):
+            for batch, times in table.items():
                 x = torch.rand(int(batch), 3, imgsz, imgsz, device=device, dtype=dtype)
                 for name in models:
-                    table[name].append(
-                        round(min(_milliseconds(network, x, layout) for network, layout in networks[name]), 3)
-                    )
+                    both = [_milliseconds(network, x, layout) for network, layout in networks[name]]
+                    times[name].append(round(min(both), 3))
+    return table
+
+
+def epoch_seconds(models: list[str], data: str, imgsz: int, rounds: int, device: str) -> dict[str, list[float]]:
+    """Seconds of training epochs, the models in turn; the first epoch of a training does not count."""
+    from cnx_tutorial import YOLO
+
+    seconds: dict[str, list[float]] = {name: [] for name in models}
     for _ in range(rounds):
         for name in models:
             marks: list[float] = []
@@ -116,11 +135,17 @@ def speed(models: list[str], data: str, classes: int, imgsz: int, rounds: int, d
                 for event in ("on_train_epoch_start", "on_train_epoch_end"):
                     yolo.add_callback(event, lambda trainer, marks=marks: marks.append(time.perf_counter()))
                 yolo.train(data=data, imgsz=imgsz, epochs=3, device=device, project=project, verbose=False,
-                           workers=WORKERS[device], **SETTINGS)  # fmt: skip
-            seconds[name] += [
-                round(end - start, 3) for start, end in zip(marks[2::2], marks[3::2], strict=True)
-            ]  # not the first
-    return {"train_seconds_per_epoch": seconds, "latency_ms": latency}
+                           **loading(device), **SETTINGS)  # fmt: skip
+            seconds[name] += [round(end - start, 3) for start, end in zip(marks[2::2], marks[3::2], strict=True)]
+    return seconds
+
+
+def speed(models: list[str], data: str, classes: int, imgsz: int, rounds: int, device: str) -> dict:
+    """Both times, in one process."""
+    return {
+        "latency_ms": latency(models, classes, imgsz, 3 * rounds, device),
+        "train_seconds_per_epoch": epoch_seconds(models, data, imgsz, rounds, device),
+    }
 
 
 def _milliseconds(network, x, layout) -> float:
@@ -150,6 +175,12 @@ def describe(model: str, imgsz: int, classes: int) -> dict:
         "grid": {},
         "runs": [],
     }
+
+
+def is_stored(entry: dict, lr0: float, seed: int, first: bool) -> bool:
+    return (
+        str(lr0) in entry["grid"] if first else any(run["seed"] == seed and run["lr0"] == lr0 for run in entry["runs"])
+    )
 
 
 def main() -> None:
@@ -200,10 +231,10 @@ def main() -> None:
             result["models"][name] = describe(model, args.imgsz, classes)
     with multiprocessing.Manager() as manager:
         cores = manager.Queue()
-        for core in range(args.jobs):
-            cores.put(sorted(os.sched_getaffinity(0))[core] if hasattr(os, "sched_getaffinity") else core)
+        for one in core_sets(args.jobs, args.device):
+            cores.put(one)
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(args.jobs, context, pin, (cores, args.device)) as pool:
+        with ProcessPoolExecutor(args.jobs, context, pin, (cores,)) as pool:
 
             def run(wanted: list[tuple[str, float, int]]) -> None:
                 futures = {
@@ -227,12 +258,14 @@ def main() -> None:
                     )
                     store()
 
+            # With one learning rate there is nothing to choose, so all seeds start at once.
             run(
                 [
-                    (m, lr0, args.seeds[0])
+                    (m, lr0, seed)
+                    for seed in (args.seeds if len(args.grid) == 1 else args.seeds[:1])
                     for m, n in names.items()
                     for lr0 in args.grid
-                    if str(lr0) not in result["models"][n]["grid"]
+                    if not is_stored(result["models"][n], lr0, seed, first=seed == args.seeds[0])
                 ]
             )
             wanted = []

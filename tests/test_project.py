@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import tomllib
@@ -187,3 +188,28 @@ def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
         if name != "parameters"
     ]
     assert f"its times are {min(times):.2f} to {max(times):.2f} of the control's" in readme
+
+
+def test_readme_says_of_the_gpu_what_was_measured():
+    from cnx_tutorial.teaching import results
+
+    measured, readme = results.headline("bccd_cuda"), text("README.md")
+    rows = {
+        "YOLOv8n": results.STOCK,
+        "YOLOv8n-p2 (Ultralytics)": "yolov8n-p2.yaml",
+        "with our neck": results.CONTROL,
+        "ours": results.OURS,
+    }
+    for shown, model in rows.items():
+        scores = ", ".join(f"{score:.3f}" for score in results.scores(measured, model))
+        latency = statistics.median(measured["speed"]["latency_ms"]["1"][model])
+        parameters = f"{measured['models'][model]['parameters']:,}"
+        row = next(line for line in readme.splitlines() if line.startswith(f"| {shown} ") and scores in line)
+        assert [cell.strip() for cell in row.split("|")[1:-1]] == [shown, scores, parameters, f"{latency:.1f}"]
+    below = [
+        stock - ours
+        for stock, ours in zip(
+            results.scores(measured, results.STOCK), results.scores(measured, results.OURS), strict=True
+        )
+    ]
+    assert f"by {below[0]:.3f} and {below[1]:.3f}" in readme and min(below) > 0
