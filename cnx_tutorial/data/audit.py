@@ -1,114 +1,178 @@
-"""Read a YOLO detection set and say what would hurt training, each finding with its file and line. Writes nothing.
+"""Read a YOLO data set as Ultralytics does and say what would hurt training, each finding with its file and line. Writes nothing.
 
-Why: Ultralytics skips an image with a bad label and goes on, counts a box of no area as a cell to be found, and knows nothing of a val image
-that was trained on. Errors are what makes a figure wrong or a training fail; warnings are what may be meant.
+Why: Ultralytics leaves out an image with a bad label and goes on, counts a box of no area as a cell to be found, and knows nothing of a val image
+that was trained on. An error is what spoils a training or its figures. A warning is what Ultralytics copes with, and says how.
 """
 
-import hashlib
+import tempfile
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
 
-from cnx_tutorial.data.dataset_yaml import read_yaml
+from cnx_tutorial.data.archive import is_archive, unpack
+from cnx_tutorial.data.dataset_yaml import DataYaml, read_yaml
 from cnx_tutorial.data.findings import AuditReport, DataError, Problem
+from cnx_tutorial.data.images import look_at
+from cnx_tutorial.data.labels import Labels, is_file, label_file, read_labels
 
 __all__ = ["AuditReport", "DataError", "Problem", "audit"]
-ROUNDING = 1e-3  # label files round to a few digits; a box may stick out by that much
+TASKS = ("detect", "segment", "pose", "obb")
 
 
-def audit(data: str | Path) -> AuditReport:
+def audit(
+    data: str | Path,
+    *,
+    task: str = "detect",
+    single_cls: bool = False,
+    classes: list[int] | int | None = None,
+    fraction: float | list = 1.0,
+) -> AuditReport:
     """Check a data YAML, every image and every label file that it leads to.
 
-    Errors: a YAML without names, train or val; a folder that is not there; a label line that is not `class x y width height`; a class that has no
-    name; a box outside the image or without area; an image that does not decode; the same picture in two splits (val would then measure memory).
-    Warnings: an image without labels (it counts as background), the same picture twice in one split, the very same file in two splits (some YAMLs
-    do that on purpose, to see whether a network can overfit), a folder that Ultralytics will download.
+    Errors: a YAML that Ultralytics refuses; a folder that is not there; a label line that it cannot read, so that it leaves the image out; a
+    class without a name; a box outside the image or without area; an image that does not decode; a split in which no box is left; the same
+    picture in two splits (val would then measure memory).
+    Warnings: an image without labels (it counts as background), polygons (a detector learns the box around each), keypoints that are not read,
+    lines that stand twice, a JPEG that will be repaired, the same picture twice in one split, the very same file in two splits (some YAMLs do that on
+    purpose, to see whether a network can overfit), a test set that is not there, a folder that Ultralytics will download.
+
+    Args:
+        data: a data YAML, a folder with one, or a zip or tar archive with one.
+        task, single_cls, classes, fraction: as in Ultralytics' arguments for the training; they change what its labels mean.
     """
     report = AuditReport(Path(data))
-    splits = read_yaml(report)
+    if report.data.is_file() and is_archive(report.data):
+        return audit_archive(report, task=task, single_cls=single_cls, classes=classes, fraction=fraction)
+    content = read_yaml(report, fraction)
+    if content:
+        examine(report, content, task, single_cls, classes)
+    return report
+
+
+def audit_archive(report: AuditReport, fraction: float | list, **how) -> AuditReport:
+    """The same for an archive, unpacked into a temporary folder; findings name the files as archive/name."""
+    archive = report.data
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            root = unpack(archive, Path(folder))
+        except ValueError as error:
+            report.problems.append(Problem("error", archive, None, str(error).removeprefix(f"{archive} ")))
+            return report
+        report.data = root
+        if content := read_yaml(report, fraction, unpacked_root(root)):
+            examine(report, content, **how)
+        real = Path(folder).resolve()
+
+        def named(file: Path) -> Path:
+            for base in (Path(folder), real):
+                if file.is_relative_to(base):
+                    return archive / file.relative_to(base)
+            return file
+
+        said = [(str(base) + "/", f"{archive}/") for base in (real, Path(folder))]
+        report.problems = [
+            Problem(p.severity, named(p.file), p.line, replaced(p.message, said)) for p in report.problems
+        ]
+        report.data = archive
+    return report
+
+
+def unpacked_root(folder: Path) -> Path:
+    """The folder of the data YAML in an unpacked archive: Ultralytics reads the splits from there."""
+    for pattern in ("*.yaml", "*.yml"):
+        if found := list(folder.glob(pattern)) or list(folder.rglob(pattern)):
+            return found[0].parent
+    return folder
+
+
+def replaced(text: str, pairs: list[tuple[str, str]]) -> str:
+    for old, new in pairs:
+        text = text.replace(old, new)
+    return text
+
+
+def examine(report: AuditReport, data: DataYaml, task: str, single_cls: bool, classes: list[int] | int | None) -> None:
+    """Images and labels of every split."""
+    report.names = {0: "item"} if single_cls else data.names
     digests: dict[str, list[tuple[str, Path]]] = defaultdict(list)
-    for split, files in splits.items():
-        report.images[split], report.boxes[split] = len(files), Counter()
+    for split, files in data.files.items():
+        report.labels[split], report.boxes[split] = [], Counter()
+        found: Counter = Counter()
         with ThreadPoolExecutor() as pool:
-            for image, (digest, wrong) in zip(files, pool.map(check_image, files), strict=True):
-                digests[digest].append((split, image))
-                report.problems += [Problem("error", image, None, wrong)] if wrong else []
-                check_labels(report, split, image)
-        if files and not report.boxes[split] and split != "test":
-            message = f"{split} has no box at all; its labels were looked for as {label_file(files[0])}"
-            report.problems.append(Problem("error", report.data, None, message))
+            for image, look in zip(files, pool.map(lambda file: look_at(file, data.channels), files), strict=True):
+                digests[look.digest].append((split, image))
+                if look.fault:
+                    found["faults"] += 1
+                    report.problems.append(Problem("error", image, None, look.fault))
+                if look.note:
+                    report.problems.append(Problem("warning", image, None, look.note))
+                labels = labels_of(report, image, data, task, single_cls, found)
+                if not look.left_out and not labels.unread:
+                    rows = labels.rows
+                    if classes is not None:
+                        rows = rows[np.isin(rows[:, 0], classes)]
+                    if single_cls:
+                        rows[:, 0] = 0
+                    report.labels[split].append((image, rows))
+                    report.boxes[split].update(int(kind) for kind in rows[:, 0])
+                    found["read"] += len(labels.rows)
+                    found["polygons"] += labels.polygons
+        if files and split != "test":
+            check_split(report, split, files, task, found, classes)
+        report.images[split] = len(report.labels[split])
+    say_copies(report, digests)
+    report.problems.sort(key=lambda p: (p.severity, str(p.file), p.line or 0))
+
+
+def labels_of(report: AuditReport, image: Path, data: DataYaml, task: str, single_cls: bool, found: Counter) -> Labels:
+    """The labels of one image; what is wrong with them goes into the report."""
+    file = label_file(image)
+    if not is_file(file):
+        message = f"has no labels, so it counts as background (looked for {str(file)[-300:]})"
+        report.problems.append(Problem("warning", image, None, message))
+        return Labels()
+    try:
+        labels = read_labels(file, len(data.names), task=task, kpt_shape=data.kpt_shape, single_cls=single_cls)
+    except OSError as error:
+        labels = Labels(faults=[(None, f"cannot be read ({error.strerror})")], unread=True)
+    found["label files"] += 1
+    found["cut"] += bool(labels.cut)
+    found["faults"] += len(labels.faults)
+    report.problems += [Problem("error", file, line, wrong) for line, wrong in labels.faults]
+    if not labels.faults and not len(labels.rows):
+        report.problems.append(Problem("warning", file, None, "is empty, so its image counts as background"))
+    if labels.duplicates:
+        message = f"{labels.duplicates} lines stand twice; Ultralytics reads one of each"
+        report.problems.append(Problem("warning", file, None, message))
+    return labels
+
+
+def check_split(report: AuditReport, split: str, files: list[Path], task: str, found: Counter, classes: object) -> None:
+    """What only the whole of a split shows."""
+
+    def say(severity: str, message: str) -> None:
+        report.problems.append(Problem(severity, report.data, None, f"{split} {message}"))
+
+    if not report.boxes[split] and not found["faults"]:
+        looked = f"its labels were looked for as {str(label_file(files[0]))[-300:]}"
+        say("error", f"has no box at all{f' of classes={classes}' if found['read'] else ''}; {looked}")
+    if task in ("segment", "obb") and found["polygons"] != found["read"]:
+        boxes = found["read"] - found["polygons"]
+        say(
+            "error", f"has {boxes} objects without a polygon, and task={task} needs one for each: class x1 y1 x2 y2 ..."
+        )
+    elif task == "detect" and found["polygons"]:
+        say("warning", f"has {found['polygons']} polygons; a detector learns the box around each")
+    if found["cut"]:
+        say("warning", f"has keypoints in {found['cut']} label files; task={task} reads only the boxes")
+
+
+def say_copies(report: AuditReport, digests: dict[str, list[tuple[str, Path]]]) -> None:
     for copies in digests.values():
         for split, image in copies[1:]:
             first_split, first = copies[0]
             leak = split != first_split and image != first
             message = f"the same picture as {first.name} in {first_split}; {'remove one' if split == first_split else 'keep it in one split only'}"
             report.problems.append(Problem("error" if leak else "warning", image, None, message))
-    report.problems.sort(key=lambda p: (p.severity, str(p.file), p.line or 0))
-    return report
-
-
-def check_image(file: Path) -> tuple[str, str]:
-    """A hash of the file, and why it does not decode (empty if it does)."""
-    try:
-        content = file.read_bytes()
-        with Image.open(file) as image:
-            image.load()
-    except FileNotFoundError:
-        return f"missing {file}", "is listed but not there; remove the line or restore the image"
-    except ModuleNotFoundError:  # Ultralytics makes Pillow look for a plugin when it does not know the format
-        return f"broken {file}", "does not decode as an image (its format is not known); replace or remove it"
-    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError and its own for damaged files
-        return f"broken {file}", f"does not decode as an image ({error}); replace or remove it"
-    return hashlib.sha256(content).hexdigest(), ""
-
-
-def label_file(image: Path) -> Path:
-    """Where Ultralytics looks for an image's labels: the last folder called images, replaced by labels."""
-    parts = list(image.parts)
-    for i in reversed(range(len(parts))):
-        if parts[i] == "images":
-            parts[i] = "labels"
-            break
-    return Path(*parts).with_suffix(".txt")
-
-
-def check_labels(report: AuditReport, split: str, image: Path) -> None:
-    file = label_file(image)
-    if not file.is_file():
-        report.problems.append(
-            Problem("warning", image, None, f"has no labels, so it counts as background (looked for {file})")
-        )
-        return
-    lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    if not any(map(str.strip, lines)):
-        report.problems.append(Problem("warning", file, None, "is empty, so its image counts as background"))
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            kind, wrong = check_line(line.split(), len(report.names))
-            if wrong:
-                report.problems.append(Problem("error", file, number, wrong))
-            else:
-                report.boxes[split][kind] += 1
-
-
-def check_line(cells: list[str], classes: int) -> tuple[int, str]:
-    """The class of one label line, and what is wrong with the line (empty if nothing)."""
-    expected = "expected five numbers: class x y width height, the last four as parts of the image"
-    try:
-        kind, x, y, w, h = map(float, cells)
-    except ValueError:
-        return -1, f"given {' '.join(cells)!r}, {expected}"
-    if not kind.is_integer() or not 0 <= kind < classes:
-        return -1, f"class {cells[0]} has no name; expected a whole number from 0 to {classes - 1}"
-    if not all(0 <= v <= 1 for v in (x, y, w, h)) and not w < 0 and not h < 0:
-        return (
-            -1,
-            f"box {' '.join(cells[1:])} is not inside the image: each number lies between 0 and 1 (pixels? divide by the image's size)",
-        )
-    if w <= 0 or h <= 0:
-        return -1, f"box {' '.join(cells[1:])} has no area; remove the line"
-    if min(x - w / 2, y - h / 2) < -ROUNDING or max(x + w / 2, y + h / 2) > 1 + ROUNDING:
-        return -1, f"box {' '.join(cells[1:])} sticks out of the image; cut it at the border"
-    return int(kind), ""

@@ -7,14 +7,13 @@ Source: github.com/Shenggan/BCCD_Dataset at the commit below.
 
 import hashlib
 import shutil
-import zipfile
-import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pooch
 
+from cnx_tutorial.data.archive import unpack
 from cnx_tutorial.data.smears import NAMES
 from cnx_tutorial.data.staging import may_write, replace, staging_beside
 from cnx_tutorial.data.voc import voc_to_yolo
@@ -81,7 +80,7 @@ def prepare(
         made = staging / "made"
         for split in ("train", "val", "test"):
             convert(repository / "BCCD", made, split, report)
-        replace(out, made, staging / "old")
+        replace(out, made, staging / "old", overwrite)
     return report
 
 
@@ -109,10 +108,10 @@ def find_repository(source: Path, staging: Path, given: Path | str) -> Path:
         )
     if source.is_file():
         try:
-            with zipfile.ZipFile(source) as archive:
-                archive.extractall(staging / "unpacked")  # takes .. and leading slashes off every name
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-            raise ValueError(f"{given} is not a whole zip archive ({error}). Fetch it again. {BY_HAND}") from error
+            unpack(source, staging / "unpacked")
+        except ValueError as error:
+            reason = str(error).replace(str(source), str(given))
+            raise ValueError(f"{reason}. {BY_HAND}") from error
         source = staging / "unpacked"
     for folder in (source, *sorted(p for p in source.glob("*") if p.is_dir()), source.parent):
         if (folder / "BCCD" / "Annotations").is_dir():

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 
 class DataError(ValueError):
     """A data set that must not be trained on as it is."""
@@ -24,12 +26,13 @@ class Problem:
 
 @dataclass
 class AuditReport:
-    """What `audit` found: images and boxes per split, and problems, errors first."""
+    """What `audit` found: per split the images that Ultralytics trains on, their labels (n, 5) and boxes by class; and problems, errors first."""
 
     data: Path
     names: dict[int, str] = field(default_factory=dict)
     images: dict[str, int] = field(default_factory=dict)
     boxes: dict[str, Counter] = field(default_factory=dict)
+    labels: dict[str, list[tuple[Path, np.ndarray]]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -43,7 +46,7 @@ class AuditReport:
             more = (
                 f"\n  ... and {len(self.errors) - 5} more: cnx data audit {self.data}" if len(self.errors) > 5 else ""
             )
-            raise DataError(f"{self.data} has {len(self.errors)} errors; mend or remove these files:\n  {lines}{more}")
+            raise DataError(f"{self.data} has {len(self.errors)} errors; fix or remove these files:\n  {lines}{more}")
 
     def __str__(self) -> str:
         lines = [f"audit of {self.data}"]

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from tqdm import tqdm
 
+from cnx_tutorial.data.labels import format_box
 from cnx_tutorial.data.staging import may_write, replace, staging_beside
 
 NAMES = ("Platelets", "RBC", "WBC")  # ids 0 1 2, as in BCCD
@@ -151,7 +152,7 @@ def draw(
         for split, i in tqdm(todo, desc=f"drawing {out.name}", unit="image", disable=not progress):
             image, boxes = draw_smear(np.random.Generator(np.random.PCG64([seed, split, i])))
             write(staging / "made", SPLITS[split], f"{i:03d}", image, boxes)
-        replace(out, staging / "made", staging / "old")
+        replace(out, staging / "made", staging / "old", overwrite)
     return out
 
 
@@ -160,9 +161,5 @@ def write(folder: Path, split: str, name: str, image: Image.Image, boxes: list[B
     for kind in ("images", "labels"):
         (folder / kind / split).mkdir(parents=True, exist_ok=True)
     image.save(folder / "images" / split / f"{name}.jpg", quality=85)
-    w, h = image.size
-    lines = [
-        f"{k} {(x1 + x2) / 2 / w:.6f} {(y1 + y2) / 2 / h:.6f} {(x2 - x1) / w:.6f} {(y2 - y1) / h:.6f}\n"
-        for k, x1, y1, x2, y2 in boxes
-    ]
+    lines = [f"{format_box(*box, *image.size)}\n" for box in boxes]
     (folder / "labels" / split / f"{name}.txt").write_text("".join(lines), encoding="utf-8", newline="\n")

@@ -27,17 +27,25 @@ def may_write(out: Path, overwrite: bool) -> None:
         )
 
 
-def replace(out: Path, made: Path, old: Path) -> None:
-    """Put `made` in the place of `out` by renaming alone, so that an interruption leaves either the old set or the new one."""
-    if not out.exists():
-        made.rename(out)
-        return
-    out.rename(old)
+def replace(out: Path, made: Path, old: Path, overwrite: bool = True) -> None:
+    """Put `made` in the place of `out` by renaming alone, so that an interruption leaves either the old set or the new one.
+
+    Raises:
+        FileExistsError: somebody else made `out` since `may_write` looked, and overwrite is False; theirs stays.
+    """
+    if overwrite and out.exists():
+        out.rename(old)
     try:
-        made.rename(out)
-    except BaseException:
-        if not out.exists():
+        made.rename(
+            out
+        )  # a folder that is not empty is never replaced by this, so of two that are begun at once one fails here
+    except BaseException as error:
+        if old.exists() and not out.exists():
             old.rename(out)
+        if isinstance(error, OSError) and not overwrite and out.exists():
+            raise FileExistsError(
+                f"{out} was made by another process in the meantime; what it made stays. Give another folder (--out)"
+            ) from error
         raise
 
 

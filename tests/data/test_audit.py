@@ -94,7 +94,7 @@ def test_each_planted_fault_is_found_with_file_and_line(name, sound):
     assert said in report.problems[0].message
     assert listing(sound) == before
     if severity == "error":
-        with pytest.raises(DataError, match="mend or remove"):
+        with pytest.raises(DataError, match="fix or remove"):
             report.raise_if_errors()
     else:
         report.raise_if_errors()

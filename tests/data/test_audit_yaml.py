@@ -36,7 +36,8 @@ ACCEPTED = {
     "path from the current folder": {"path": "set"},
     "quoted ids": {"names": {"0": "cell"}},
     "nc and no names": {"nc": 1, "leave_out": "names"},
-    "names and nothing after nc": {"nc": None},
+    "nc as text": {"nc": "1"},
+    "nc as a float": {"nc": 1.0},
     "a byte-order mark before the labels": {},
 }
 
@@ -94,7 +95,8 @@ BROKEN = {
     "train as a number": {"train": 3},
     "train as numbers": {"train": [3]},
     "path as a number": {"path": 3},
-    "nc as text": {"nc": "one"},
+    "nc as a word": {"nc": "one"},
+    "nothing after nc": {"nc": None},
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnx_tutorial.data import smears
+from cnx_tutorial.data import smears, staging
 from cnx_tutorial.data.audit import audit
 
 DATASETS = Path(__file__).parents[2] / "datasets"
@@ -95,3 +95,25 @@ def test_ultralytics_finds_the_set_from_any_folder(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ)
     )
     assert f"train is {DATASETS / 'smears' / 'images' / 'train'}" in run.stdout, run.stderr
+
+
+def test_of_two_that_draw_into_one_folder_at_once_one_is_told(tmp_path):
+    code = "from cnx_tutorial.data.smears import draw; import sys; draw(sys.argv[1], int(sys.argv[2]), 2, 1, progress=False)"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "set"), seed], stderr=subprocess.PIPE, text=True)
+        for seed in "123"
+    ]
+    said = [process.communicate()[1] for process in processes]
+    codes = sorted(process.returncode for process in processes)
+    assert codes == [0, 1, 1] and sum("FileExistsError" in text for text in said) == 2, said
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+    assert len(list((tmp_path / "set").rglob("*.jpg"))) == 3
+
+
+def test_a_set_that_appears_while_another_is_drawn_stays(tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "theirs.txt").write_text("theirs", encoding="utf-8")
+    with pytest.raises(FileExistsError, match="another process in the meantime"):
+        staging.replace(tmp_path / "set", tmp_path / "made", tmp_path / "old", overwrite=False)
+    assert (tmp_path / "set" / "theirs.txt").read_text(encoding="utf-8") == "theirs"

@@ -23,10 +23,28 @@ def test_a_box_is_cut_at_the_border(tmp_path):
     assert convert(tmp_path, -20, 50, 20, 150)[0] == ["1 0.050000 0.750000 0.100000 0.500000"]
 
 
-@pytest.mark.parametrize("corners", [(5, 5, 5, 9), (5, 9, 8, 9), (8, 5, 6, 9), (210, 5, 230, 9)])
+@pytest.mark.parametrize("corners", [(5, 5, 5, 9), (5, 9, 8, 9), (210, 5, 230, 9)])
 def test_a_box_without_area_is_dropped_and_told(corners, tmp_path):
     lines, dropped = convert(tmp_path, *corners)
     assert not lines and "RBC box without area" in dropped[0] and ", ".join(map(str, corners)) in dropped[0]
+
+
+@pytest.mark.parametrize("corners", [(60, 10, 20, 50), (20, 50, 60, 10), (60, 50, 20, 10)])
+def test_corners_in_the_wrong_order_are_exchanged(corners, tmp_path):
+    assert convert(tmp_path, *corners) == convert(tmp_path, 20, 10, 60, 50)
+
+
+def test_blanks_around_a_name_are_taken_off(tmp_path):
+    assert convert(tmp_path, 20, 10, 60, 50, name="\n  RBC ") == convert(tmp_path, 20, 10, 60, 50)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_a_corner_that_is_not_finite_is_refused(value, place, tmp_path):
+    corners = [20, 10, 60, 50]
+    corners[place] = value
+    with pytest.raises(ValueError, match=r"cell\.xml is not a Pascal VOC annotation.*no place in an image"):
+        convert(tmp_path, *corners)
 
 
 def test_an_unknown_class_is_named_with_its_file(tmp_path):
@@ -34,9 +52,10 @@ def test_an_unknown_class_is_named_with_its_file(tmp_path):
         convert(tmp_path, 1, 1, 5, 5, name="Cat")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "<annotation>", "<annotation/>", XML.replace("200", "wide"), XML.replace("200", "0")]
-)
+SIZES = [XML.replace("200", size) for size in ("wide", "0", "-5", "nan", "inf", "1e9")]
+
+
+@pytest.mark.parametrize("text", ["", "<annotation>", "<annotation/>", *SIZES])
 def test_what_is_no_annotation_is_named(text, tmp_path):
     with pytest.raises(ValueError, match=r"cell\.xml is not a Pascal VOC annotation"):
         convert(tmp_path, 1, 1, 5, 5, text=text)
