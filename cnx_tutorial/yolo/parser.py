@@ -6,6 +6,7 @@ Nothing of Ultralytics is copied or edited. A mistake in a row ends in one Value
 """
 
 import contextlib
+import functools
 import logging
 import re
 import traceback
@@ -16,14 +17,16 @@ from pathlib import Path
 import torch
 from torch import nn
 from ultralytics.nn import tasks
-from ultralytics.utils import LOGGER, YAML
+from ultralytics.nn.modules import Conv
+from ultralytics.utils import LOGGER, ROOT, YAML
 
 from cnx_tutorial.nn import ConvNeXtBlock
 from cnx_tutorial.yolo.registry import ROWS
-from cnx_tutorial.yolo.rows import arguments, check_keys, check_row, check_sections, mistake
+from cnx_tutorial.yolo.rows import arguments, check_head, check_model, check_sections, mistake, wrong
 from cnx_tutorial.yolo.strides import check_strides
 
 CONFIGS = Path(__file__).parent / "configs"
+MOST_PARAMETERS = 2 * 10**9  # of one row
 stock_parse_model, stock_yaml_model_load = tasks.parse_model, tasks.yaml_model_load
 
 
@@ -49,42 +52,90 @@ def parse_model(d: dict, ch: int, verbose: bool = True) -> tuple[nn.Sequential, 
     Raises:
         ValueError: a row is wrong; the message names the row and the mend.
     """
-    rows = [*d["backbone"], *d["head"]]
-    for i, row in enumerate(rows):
-        check_row(d, i, row)
-    ours = [i for i, row in enumerate(rows) if row[2] in ROWS]
+    rows = check_model(d)
+    ours = {i: arguments(d, i, row) for i, row in enumerate(rows) if row[2] in ROWS}
+    if ours or not is_stock(d):
+        try_on_paper(d, rows, ours, ch)
     if not ours:
-        return stock_parse_model(d, ch, verbose)
-    check_keys(d)
-    options = {i: arguments(d, i, rows[i]) for i in ours}
+        return stock_layers(d, rows, ch, verbose)
+    layers, save = lay_out(d, rows, ours, ch, verbose)
+    return ConvNeXtLayers(*layers), save
 
+
+def is_stock(d: dict) -> bool:
+    """Whether a model is one of Ultralytics' own, which need no trial."""
+    path = Path(str(d.get("yaml_file", "")))
+    names = {path.name, plain_name(path.name)}
+    mine = any((path.parent / name).is_file() for name in names)
+    return not mine and not names.isdisjoint(stock_names())
+
+
+@functools.cache
+def stock_names() -> frozenset[str]:
+    return frozenset(file.name for file in (ROOT / "cfg" / "models").rglob("*.yaml"))
+
+
+def try_on_paper(d: dict, rows: list, options: dict[int, dict], ch: int) -> None:
+    """Build and run the network on the device "meta", which computes nothing, and name the row that does not fit or is absurdly large."""
+    if any(row[2] == "TorchVision" for row in rows):  # it loads weights while it is built
+        return
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]), held_back(LOGGER):
+            layers, save = lay_out(deepcopy(d), rows, options, ch, verbose=False)
+            for i, layer in enumerate(layers):
+                if (count := sum(p.numel() for p in layer.parameters())) > MOST_PARAMETERS:
+                    raise mistake(
+                        d,
+                        i,
+                        rows[i],
+                        f"it would have {count:,} parameters; the most that we build is {MOST_PARAMETERS:,}",
+                    )
+            check_strides(d, rows, layers, save, ch, "meta")
+    except NotImplementedError:  # a layer that has no way to run on paper
+        return
+
+
+def stock_layers(d: dict, rows: list, ch: int, verbose: bool) -> tuple[nn.Sequential, list[int]]:
+    """Ultralytics' `parse_model`; where it fails, the error names the row."""
+    activation = Conv.default_act
+    try:
+        return stock_parse_model(d, ch, verbose)
+    except NotImplementedError:
+        raise
+    except Exception as error:  # a stock row may fail in any way
+        said = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
+        i = failing_row(error)
+        if i is None:
+            raise wrong(d, f"Ultralytics cannot read its keys: {said}") from error
+        raise mistake(d, i, rows[i], f"Ultralytics cannot build this row: {said}") from error
+    finally:
+        Conv.default_act = activation  # which a failing parse_model leaves changed
+
+
+def lay_out(d: dict, rows: list, options: dict[int, dict], ch: int, verbose: bool) -> tuple[list[nn.Module], list[int]]:
+    """All layers: the stock parser's, with ours in the places that `options` names."""
     stood_in = deepcopy(d)
     for i, row in enumerate([*stood_in["backbone"], *stood_in["head"]]):
         if i in options:
             row[2:] = ["Conv", [row[3][0]]]  # channels only: kernel and stride are our layer's business
-    try:
-        with held_back(LOGGER) as records:
-            stock, save = stock_parse_model(stood_in, ch, verbose)
-    except Exception as error:  # a stock row may fail in any way
-        i = failing_row(error)
-        raise mistake(d, i, rows[i], f"Ultralytics cannot build this row: {type(error).__name__}: {error}") from error
-
+    with held_back(LOGGER) as records:
+        stock, save = stock_layers(stood_in, rows, ch, verbose)
     layers, table = list(stock), {}
     blocks = {
         i: len(stock[i]) if isinstance(stock[i], nn.Sequential) else 1
-        for i in ours
+        for i in options
         if ROWS[rows[i][2]] is ConvNeXtBlock
     }
-    rates = iter(torch.linspace(0, d.get("drop_path", 0.0), sum(blocks.values())).tolist())
-    for i in ours:
+    steps = max(1, sum(blocks.values()) - 1)
+    rates = (d.get("drop_path", 0.0) * step / steps for step in range(sum(blocks.values())))
+    for i in options:
         place = stock[i][0] if isinstance(stock[i], nn.Sequential) else stock[i]
         c1, c2 = place.conv.in_channels, place.conv.out_channels
         layers[i] = build(d, i, rows[i], c1, c2, options[i], [next(rates) for _ in range(blocks.get(i, 0))])
         table[i] = take_place(layers[i], stock[i], ROWS[rows[i][2]], (c1, c2, *options[i].values()))
-    check_strides(d, rows, layers, save, ch)
     for record in records:
         LOGGER.handle(renamed(record, table))
-    return ConvNeXtLayers(*layers), save
+    return layers, save
 
 
 def build(d: dict, i: int, row: list, c1: int, c2: int, options: dict, rates: list[float]) -> nn.Module:
@@ -111,10 +162,10 @@ def take_place(layer: nn.Module, stand_in: nn.Module, kind: type, shown: tuple) 
     return layer.np, layer.type, str(list(shown))
 
 
-def failing_row(error: Exception) -> int:
-    """The row that the stock parser was at when it failed."""
+def failing_row(error: Exception) -> int | None:
+    """The row that the stock parser was at when it failed; None before the first."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return next(frame.f_locals.get("i", 0) for frame in frames if frame.f_code is stock_parse_model.__code__)
+    return next(frame.f_locals.get("i") for frame in frames if frame.f_code is stock_parse_model.__code__)
 
 
 @contextlib.contextmanager
@@ -137,18 +188,24 @@ def renamed(record: logging.LogRecord, table: dict[int, tuple[int, str, str]]) -
     return record
 
 
+def plain_name(name: str) -> str:
+    """A file's name without its scale letter: yolov8n-mine.yaml -> yolov8-mine.yaml."""
+    return re.sub(r"^(yolo(?:e-)?v?\d+)[nslmx](?=\W|$)", r"\1", name)
+
+
 def yaml_model_load(path: str | Path) -> dict:
     """Read a model YAML: Ultralytics' `yaml_model_load`, which also finds `yolov8n-convnext.yaml` among our configurations.
 
     The scale letter is taken off the file's name only; the stock function takes the first one off the whole path (`runs3s/yolov8n-mine.yaml`).
     """
     path = Path(path)
-    plain = re.sub(r"^(yolo(?:e-)?v?\d+)[nslmx](?=\W|$)", r"\1", path.name)
     folders = [path.parent, *([CONFIGS] if len(path.parts) == 1 else [])]
-    found = [folder / name for folder in folders for name in (path.name, plain) if (folder / name).is_file()]
+    names = (path.name, plain_name(path.name))
+    found = [folder / name for folder in folders for name in names if (folder / name).is_file()]
     if found:
         d = {**YAML.load(found[0]), "scale": tasks.guess_model_scale(path), "yaml_file": str(path)}
         check_sections(d)
+        check_head(d)
         return d
     try:
         return stock_yaml_model_load(path)

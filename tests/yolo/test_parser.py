@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 import yaml
+from ultralytics.nn import tasks
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import LOGGER
 
@@ -158,6 +159,31 @@ MISTAKES = {
     "from that is a word": (replaced(6, [["-1", 4], 1, "Concat", [1]]), ["row 6 ", "can read"]),
     "stride of 1": (replaced(4, [-1, 1, "ConvNeXtDownsample", [64, 1, 1]]), ["row 6 ", "stride", "Concat", "change the stride"]),
     "strides that fall": (replaced(8, [[4, 7], 1, "Detect", ["nc"]]), ["row 8 ", "16, 8", "rising"]),
+    "misspelled head": (replaced(8, [[7, 4], 1, "Detct", ["nc"]]), ["row 8 ", "'Detct' is none", "Did you mean Detect"]),
+    "no head": (small(head=small()["head"][:3]), ["row 7 ", "the last row is the head", "Detect"]),
+    "empty head": (small(head=[]), ["no list of rows under head"]),
+    "a row of nothing": (small(head=[[[]]]), ["row 5 ", "[from, repeats, Name, [arguments]]"]),
+    "anchors of YOLOv5": (replaced(8, [[7, 4], 1, "Detect", ["nc", "anchors"]]), ["row 8 ", "`anchors` belong to YOLOv5", "write ['nc']", "remove"]),
+    "no classes": (small(nc=0), ["key nc is 0", "from 1"]),
+    "classes as text": (small(nc="three"), ["key nc is 'three'", "whole number"]),
+    "no distances": (small(reg_max=0), ["key reg_max is 0", "from 1"]),
+    "two-number scales": (small(scales={"n": [0.33, 0.25]}, scale="n"), ["scales has n: [0.33, 0.25]", "[depth, width, max_channels]", "the third"]),
+    "scales as a list": (small(scales=[0.33, 0.25, 1024]), ["key scales is [0.33, 0.25, 1024]", "expected a line for each letter"]),
+    "scale of nan": (small(scales={"n": [float("nan"), 0.25, 64]}), ["scales has n: [nan"]),
+    "no width": (small(width_multiple=0), ["key width_multiple is 0", "above 0"]),
+    "layer scale of nan": (small(layer_scale=float("nan")), ["key layer_scale is nan", "expected"]),
+    "argument of nan": (replaced(1, [-1, 2, "ConvNeXtBlock", [16, 7, 4, 0.0, float("nan")]]), ["row 1 ", "nan"]),
+    "argument of inf": (replaced(7, [-1, 1, "C2f", [32, True, 1, float("inf")]]), ["row 7 ", "inf"]),
+    "100000 repeats": (replaced(7, [-1, 100000, "C2f", [32]]), ["row 7 ", "repeats=100000", "1 to 1000"]),
+    "repeats as text": (replaced(7, [-1, "many", "C2f", [32]]), ["row 7 ", "repeats='many'"]),
+    "half a kernel": (replaced(7, [-1, 1, "SPPF", [32, 5.5]]), ["row 7 ", "SPPF"]),
+    "Concat of text": (replaced(6, [[-1, 3], 1, "Concat", ["x"]]), ["row 6 ", "Concat"]),
+    "expansion of a billion": (replaced(1, [-1, 2, "ConvNeXtBlock", [16, 7, 10**9]]), ["row 1 ", "out of reason"]),
+    "expansion of a million": (replaced(3, [-1, 3, "ConvNeXtBlock", [32, 7, 10**6]]), ["row 3 "]),
+    "a million channels": (replaced(7, [-1, 1, "C2f", [10**6]]), ["row 7 ", "parameters"]),
+    "kernel of 100001": (replaced(1, [-1, 2, "ConvNeXtBlock", [16, 100001]]), ["row 1 ", "parameters"]),
+    "a map of 2560000 pixels": (replaced(5, [-1, 1, "nn.Upsample", [None, 10000, "nearest"]]), ["row 5 ", "numbers"]),
+    "an activation that is none": (small(activation="foo()"), ["cannot read its keys", "foo"]),
     "stride of 3": (
         small(backbone=[[-1, 1, "ConvNeXtStem", [16, 3, 3]]], head=[[[0], 1, "Detect", ["nc"]]]),
         ["row 1 ", "the head reads", "whole numbers"],
@@ -175,6 +201,43 @@ def test_a_mistake_ends_in_one_error_that_names_the_row_and_the_mend(name, tmp_p
         build(str(file))
     assert not [part for part in ["yolov8-mistake.yaml", *told] if part not in str(error.value)], error.value
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {
+            "name": "mine",
+            "names": ["a"],
+            "author": "me",
+            "depth": 0.33,
+            "width": 0.25,
+            "scale_note": "n is smallest",
+            "head_type": "PAN",
+        },
+        {
+            "drop_paths": "see the paper",
+            "layers": 9,
+            "classes": ["red", "white"],
+            "anchors": 3,
+            "version": 1.0,
+            "backbones": "two",
+        },
+    ],
+)
+def test_keys_of_ones_own_are_let_alone(more):
+    assert build(small(**more)).state_dict().keys() == build(small()).state_dict().keys()
+
+
+def test_a_trial_on_paper_changes_no_random_number_and_no_activation():
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    activation = tasks.Conv.default_act
+    with pytest.raises(ValueError, match="row 7"):
+        build(replaced(7, [-1, 1, "C2f", ["wide"]]) | {"activation": "torch.nn.ReLU()"})
+    assert tasks.Conv.default_act is activation
+    assert torch.equal(torch.rand(4), expected)
 
 
 def test_an_unknown_configuration_says_which_ones_there_are():
@@ -207,6 +270,7 @@ PRINT_MODELS = """
 import hashlib, json, logging, sys
 {prelude}
 import torch
+from ultralytics.nn import tasks
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import LOGGER
 lines = []
