@@ -6,7 +6,7 @@ Source: torchvision/models/convnext.py, timm/models/convnext.py (`checkpoint_fil
 import re
 from collections.abc import Mapping
 
-from torch import Tensor
+from torch import Tensor, strided
 
 Weights = Mapping[str, Tensor]
 
@@ -61,23 +61,35 @@ FORMATS = {
 
 
 def translate(given: Weights, origin: str) -> tuple[str, dict[str, tuple[str, Tensor]]]:
-    """The format's name, and our names to (their name, tensor in our shape). Names nobody knows are left out."""
+    """The format's name, and our names to (their name, tensor in our shape). Names that no rule knows are left out.
+
+    Whatever stands before all names ("module.", "_orig_mod.", "backbone.", also several) is taken off first.
+    """
     for source_format, (sign, rules) in FORMATS.items():
-        if sign not in given:
+        prefixes = {name[: -len(sign)] for name in given if isinstance(name, str) and name.endswith(sign)}
+        prefixes = {prefix for prefix in prefixes if not prefix or prefix.endswith(".")}
+        if not prefixes:
             continue
-        named = {}
+        if len(prefixes) > 1 and "" not in prefixes:
+            raise ValueError(
+                f"{origin} holds {len(prefixes)} ConvNeXts, under {' and '.join(sorted(prefixes)[:4])}: save one of them by itself"
+            )
+        prefix, named = min(prefixes, key=len), {}
         for theirs, tensor in given.items():
+            if not isinstance(theirs, str) or not theirs.startswith(prefix):
+                continue
             for pattern, rename in rules.items():
-                if match := re.fullmatch(pattern, theirs):
+                if match := re.fullmatch(pattern, theirs.removeprefix(prefix)):
                     ours = rename(match)
-                    if ours.endswith((".gamma", ".grn.weight", ".grn.bias")):
-                        tensor = tensor.flatten()  # (C, 1, 1) or (1, 1, 1, C) -> (C,)
-                    elif ".pwconv" in ours and tensor.ndim == 4:
-                        tensor = tensor.flatten(1)  # a 1x1 convolution: (out, in, 1, 1) -> (out, in)
+                    if isinstance(tensor, Tensor) and tensor.layout == strided:
+                        if ours.endswith((".gamma", ".grn.weight", ".grn.bias")):
+                            tensor = tensor.flatten()  # (C, 1, 1) or (1, 1, 1, C) -> (C,)
+                        elif ".pwconv" in ours and tensor.ndim == 4:
+                            tensor = tensor.flatten(1)  # a 1x1 convolution: (out, in, 1, 1) -> (out, in)
                     named[ours] = (theirs, tensor)
                     break
         return source_format, named
-    names = ", ".join(list(given)[:3])
+    names = ", ".join(str(name)[:60] for name in list(given)[:3])
     signs = "; ".join(f"{name}: {sign}" for name, (sign, _) in FORMATS.items())
     raise ValueError(
         f"{origin} holds no ConvNeXt that we know: its first names are {names or '(none)'}. Expected a name such as {signs}"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cnx_tutorial.nn.block import ConvNeXtBlock
+from cnx_tutorial.nn.checkpoint import read, unwrapped
 from cnx_tutorial.nn.convnext import ConvNeXt
 from cnx_tutorial.nn.downsample import ConvNeXtDownsample
 from cnx_tutorial.nn.stem import ConvNeXtStem
@@ -42,17 +43,19 @@ def load_weights(model: nn.Module, source: str | Path | Weights) -> LoadReport:
 
     Args:
         model: a ConvNeXt, or a model that contains a ConvNeXtStem, ConvNeXtBlocks and ConvNeXtDownsamples in order, such as a detector.
-        source: a state dict, or a .pt, .pth or .safetensors file with one (also under "model", "model_ema" or "state_dict").
+        source: a state dict, or a .pt, .pth or .safetensors file with one, also inside a training's checkpoint or a whole module (which is read
+            without running anything of it), and with prefixes such as "module." or "backbone." before the names.
 
     Returns:
         Names loaded, missing (a detector's neck and head, say) and unexpected (a classifier's head that does not fit).
 
     Raises:
-        ValueError: the file is no checkpoint, the weights are no ConvNeXt's, or they do not fit; the message names the first tensors that
-            differ. The model is then as it was.
+        ValueError: the file is no checkpoint, the weights are no ConvNeXt's, they do not fit, or they hold numbers that are not finite; the
+            message names the first tensors that differ. All of it is checked before anything is written: the model is then as it was.
     """
-    given = read(source) if isinstance(source, (str, Path)) else source
-    origin = str(source) if isinstance(source, (str, Path)) else "the state dict"
+    is_path = isinstance(source, (str, Path))
+    origin = str(source) if is_path else "the state dict"
+    given = read(source) if is_path else unwrapped(source, origin)
     source_format, named = translate(given, origin)
     backbone, rest = targets(model)
     differing = [difference(name, tensor, named) for name, tensor in backbone.items()]
@@ -70,11 +73,17 @@ def load_weights(model: nn.Module, source: str | Path | Weights) -> LoadReport:
             + "\nBuild the variant that the weights were made for: see VARIANTS for depths and widths, grn=True for V2, layer_scale for gamma."
         )
     fitting = backbone | {
-        name: tensor for name, tensor in rest.items() if name in named and named[name][1].shape == tensor.shape
+        name: tensor for name, tensor in rest.items() if name in named and not difference(name, tensor, named)
     }
     with torch.no_grad():
+        values = {name: named[name][1].to(tensor.device, tensor.dtype) for name, tensor in fitting.items()}
+        if infinite := [name for name, value in values.items() if not value.isfinite().all()]:
+            raise ValueError(
+                f"{origin} has numbers that are not finite in {len(infinite)} tensors, first in {infinite[0]}; nothing was loaded. "
+                "Take a checkpoint from before the training went wrong, or download it again"
+            )
         for name, tensor in fitting.items():
-            tensor.copy_(named[name][1])
+            tensor.copy_(values[name])
     used = {named[name][0] for name in fitting}
     return LoadReport(
         source_format,
@@ -82,38 +91,6 @@ def load_weights(model: nn.Module, source: str | Path | Weights) -> LoadReport:
         tuple(name for name in rest if name not in fitting),
         tuple(name for name in given if name not in used),
     )
-
-
-def read(source: str | Path) -> Weights:
-    """The state dict in a file, unwrapped; only tensors are unpickled, no code runs."""
-    path = Path(source)
-    if not path.is_file():
-        raise ValueError(f"no weights file {str(path)!r}: give the path of a .pt, .pth or .safetensors file")
-    try:
-        content = (
-            read_safetensors(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-        )
-    except ImportError as error:
-        raise ValueError(f"{path} needs the safetensors package: pip install safetensors") from error
-    except Exception as error:  # both raise a dozen kinds for a damaged or foreign file; all of them mean this
-        raise ValueError(
-            f"{path} is not a checkpoint ({path.stat().st_size} bytes; {type(error).__name__}: {str(error).partition(chr(10))[0]}). "
-            "Expected a state dict saved with torch.save or safetensors: download it again, or save model.state_dict()"
-        ) from error
-    for key in ("model_ema", "model", "state_dict"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping):
-        raise ValueError(
-            f"{path} holds a {type(content).__name__}, expected a state dict (names to tensors): save model.state_dict()"
-        )
-    return content
-
-
-def read_safetensors(path: Path) -> Weights:
-    from safetensors.torch import load_file  # not required: torch files load without it
-
-    return load_file(path)
 
 
 def targets(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -155,15 +132,27 @@ def difference(name: str, tensor: Tensor, named: Mapping[str, tuple[str, Tensor]
     """How one tensor of the model differs from the given one; empty where it fits."""
     if name not in named:
         return f"{name}: given none, expected {shape(tensor)}"
-    return (
-        ""
-        if named[name][1].shape == tensor.shape
-        else f"{name}: given {shape(named[name][1])}, expected {shape(tensor)}"
-    )
+    given = named[name][1]
+    if kind := unusable(given):
+        return f"{name}: given {kind}, expected numbers {shape(tensor)}"
+    return "" if given.shape == tensor.shape else f"{name}: given {shape(given)}, expected {shape(tensor)}"
 
 
-def shape(tensor: Tensor) -> str:
-    return str(tuple(tensor.shape))
+def unusable(given: object) -> str:
+    """What kind of thing this is, if its values cannot simply be copied; else empty."""
+    if not isinstance(given, Tensor):
+        return f"a {type(given).__name__}"
+    kinds = {
+        "a sparse tensor": given.layout != torch.strided,
+        "a tensor without values (device meta)": given.is_meta,
+        "a quantised tensor": given.is_quantized,
+        f"a tensor of {given.dtype}": not given.is_floating_point(),
+    }
+    return next((kind for kind, is_so in kinds.items() if is_so), "")
+
+
+def shape(tensor: object) -> str:
+    return str(tuple(tensor.shape)) if isinstance(tensor, Tensor) else f"a {type(tensor).__name__}"
 
 
 @torch.no_grad()

@@ -1,6 +1,8 @@
 """Published weights under everybody's names; what does not fit is refused, and the model is then as it was."""
 
 import copy
+import os
+import zipfile
 
 import pytest
 import timm
@@ -42,6 +44,130 @@ def test_our_own_names_and_safetensors(tmp_path):
     save_file(source.state_dict(), tmp_path / "weights.safetensors")
     assert load_weights(target, tmp_path / "weights.safetensors").source_format == "cnx_tutorial"
     assert torch.equal(target.head.weight, source.head.weight)
+
+
+PREFIXES = [
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "backbone.",
+    "encoder.",
+    "module.backbone.",
+    "_orig_mod.module.",
+    "student.net.",
+]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_stands_before_all_names_is_taken_off(prefix):
+    source, target = small(), nn.ConvNeXt((1, 1, 2, 1), (8, 16, 24, 32), num_classes=4)
+    state = {prefix + name: tensor for name, tensor in official(source.state_dict()).items()}
+    report = load_weights(target, state | {"neck.conv.weight": torch.zeros(1)})
+    assert torch.equal(target.stages[2][1].gamma, source.stages[2][1].gamma)
+    assert not report.missing and report.unexpected == ("neck.conv.weight",)
+
+
+@pytest.mark.parametrize("wrap", ["ema", "model_state_dict", "net", "params", "teacher", "module", "two"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_trainings_checkpoint_is_unwrapped(wrap, dtype, tmp_path):
+    source, target = small(), nn.ConvNeXt((1, 1, 2, 1), (8, 16, 24, 32), num_classes=4)
+    state = {name: tensor.to(dtype) for name, tensor in official(source.state_dict()).items()}
+    content = {
+        "epoch": 3,
+        "args": {"lr": 0.1},
+        **({"state": 1, "model": {"state_dict": state}} if wrap == "two" else {wrap: state}),
+    }
+    torch.save(content, tmp_path / "w.pth")
+    load_weights(target, tmp_path / "w.pth")
+    torch.testing.assert_close(target.head.weight, source.head.weight, rtol=1e-2, atol=1e-2)
+
+
+def test_two_networks_in_one_file_are_an_error_that_names_both():
+    state = official(small().state_dict())
+    both = {f"{who}.{name}": tensor for who in ("teacher", "student") for name, tensor in state.items()}
+    with pytest.raises(ValueError, match=r"holds 2 ConvNeXts, under student\. and teacher\."):
+        load_weights(small(), both)
+
+
+class Harmful(torch.nn.Module):
+    """Its unpickling writes a file."""
+
+    def __init__(self, file):
+        super().__init__()
+        self.file, self.stem = str(file), torch.nn.Linear(2, 2)
+
+    def __reduce__(self):
+        return open, (self.file, "w")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_whole_module_is_read_without_running_anything_of_it(legacy, tmp_path):
+    donor = timm.create_model("convnext_atto")
+    donor.hook = Harmful(tmp_path / "ran")
+    torch.save({"model": donor, "epoch": 1}, tmp_path / "whole.pth", _use_new_zipfile_serialization=not legacy)
+    target = nn.convnext("atto")
+    report = load_weights(target, tmp_path / "whole.pth")
+    assert torch.equal(target.head.weight, donor.head.fc.weight) and not report.missing
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_pickle_of_something_else_is_refused_without_running_it(tmp_path):
+    torch.save(Harmful(tmp_path / "ran"), tmp_path / "harmful.pth")
+    with pytest.raises(ValueError, match=r"harmful\.pth.*model\.state_dict"):
+        load_weights(small(), tmp_path / "harmful.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+def sparse(tensor):
+    return tensor.to_sparse()
+
+
+SPOILT = {
+    "sparse": (sparse, "a sparse tensor"),
+    "meta": (lambda tensor: tensor.to("meta"), "a tensor without values"),
+    "quantised": (lambda tensor: torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8), "a quantised tensor"),
+    "complex": (lambda tensor: tensor.to(torch.complex64), "a tensor of torch.complex64"),
+    "whole numbers": (lambda tensor: tensor.to(torch.int64), "a tensor of torch.int64"),
+    "a list": (lambda tensor: tensor.tolist(), "a list"),
+    "nothing": (lambda tensor: None, "a NoneType"),
+    "nan": (lambda tensor: torch.full_like(tensor, float("nan")), "not finite"),
+    "one inf": (lambda tensor: tensor.index_fill(0, torch.tensor([0]), float("inf")), "not finite"),
+    "too large for float32": (lambda tensor: torch.full_like(tensor, 1e300, dtype=torch.float64), "not finite"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+@pytest.mark.parametrize("place", ["stem.conv.weight", "stages.2.1.pwconv2.weight", "stages.3.0.gamma"])
+def test_all_tensors_are_checked_before_the_first_is_written(name, place):
+    spoil, told = SPOILT[name]
+    model = small()
+    intact = unchanged(model)
+    state = dict(small(dims=(8, 16, 24, 32)).state_dict())
+    state = {key: value + 1 for key, value in state.items()} | {place: spoil(state[place])}
+    with pytest.raises(ValueError) as error:
+        load_weights(model, state)
+    assert told in str(error.value) and place in str(error.value) and "nothing was loaded" in str(error.value)
+    assert intact()
+
+
+def test_a_file_that_would_unpack_to_much_more_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("archive/data.pkl", bytes(2**28))
+    with pytest.raises(ValueError, match=r"bomb\.pth is not a checkpoint.*would unpack to 256 MiB"):
+        load_weights(small(), tmp_path / "bomb.pth")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "long name"])
+def test_what_is_no_regular_file_is_named(kind, tmp_path):
+    file = tmp_path / ("x" * (3000 if kind == "long name" else 3))
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("this system has no FIFOs")
+        os.mkfifo(file)
+    with pytest.raises(ValueError, match="no weights file"):
+        load_weights(small(), file)
 
 
 def test_timms_1x1_convolutions_become_linear_layers():
