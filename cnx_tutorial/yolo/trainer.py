@@ -2,11 +2,13 @@
 
 - No weight decay and no Muon on one-dimensional parameters: LayerNorm weights, gamma (layer scale) and GRN, as in the authors' code. Ultralytics
   spares what sits in a torch norm layer or is called bias, and decays the rest.
-- On a CPU all cores and channels_last memory. Ultralytics leaves one core out and keeps channels_last for CUDA.
+- On a CPU all cores that are free, and channels_last memory. Ultralytics leaves one core out and keeps channels_last for CUDA.
 - A word about boxes that the head cannot draw: each of its sides is less than `reg_max` strides away, and ours has 8 where YOLOv8 has 16.
 - On CUDA bfloat16 where the GPU has it: the float16 check downloads a model first.
 Source: ultralytics/engine/trainer.py 8.4.190; facebookresearch/ConvNeXt optim_factory.py (1-D parameters and biases are not decayed).
 """
+
+import time
 
 import numpy as np
 import torch
@@ -15,7 +17,10 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import LOGGER
 from ultralytics.utils.torch_utils import unwrap_model
 
-from cnx_tutorial.yolo.quiet import all_cores, cpu_count
+from cnx_tutorial.yolo.cores import Neighbours
+from cnx_tutorial.yolo.quiet import GUESTS, all_cores
+
+LOOK = 0.2  # seconds for which the machine is watched before the first epoch
 
 
 class ConvNeXtTrainer(DetectionTrainer):
@@ -29,9 +34,16 @@ class ConvNeXtTrainer(DetectionTrainer):
 
     def train(self):
         with all_cores():
-            if self.device.type == "cpu":
-                torch.set_num_threads(cpu_count())
             return super().train()
+
+    def run_callbacks(self, event: str):
+        """Before each epoch, as many threads as find a core: what other programs do changes while a training runs."""
+        if event == "on_train_start" and self.device.type == "cpu":
+            self.neighbours = Neighbours()
+            time.sleep(LOOK)
+        if event == "on_train_epoch_start" and self.device.type == "cpu":
+            GUESTS.use(self.neighbours.free())
+        super().run_callbacks(event)
 
     def _setup_train(self):
         super()._setup_train()

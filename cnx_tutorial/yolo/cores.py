@@ -1,0 +1,90 @@
+"""How many threads may work: the cores that this process has, less those that other programs are using.
+
+Why: threads that wait for each other spin. On two free cores that is the fastest; beside another busy program each step waits for a thread that has
+no core, and training takes ten times as long. So the count follows what is free, what the user asked for (OMP_NUM_THREADS), and a container's quota.
+"""
+
+import math
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+MOST = 8  # as Ultralytics; small networks gain nothing from more
+
+
+def cpu_count() -> int:
+    """Number of threads that this process may use: its cores, its container's quota, OMP_NUM_THREADS where the user set it, at most 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limits = [cores, MOST, quota(), user_limit()]
+    return max(1, min(int(limit) for limit in limits if limit))
+
+
+def user_limit() -> int | None:
+    """OMP_NUM_THREADS, whose first number counts ("4,2"); None where it is not set, or holds no number."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else None
+
+
+def quota(root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")) -> int | None:
+    """CPUs that the control group of this process and those around it allow, rounded up; None without a limit.
+
+    Containers and a class's server (JupyterHub with systemd) set it. Version 2 says it in cpu.max, version 1 in cpu.cfs_quota_us.
+    """
+    found = []
+    for line in read(groups).splitlines() or ["0::/"]:
+        number, controllers, name = (line.split(":", 2) + ["", ""])[:3]
+        if number != "0" and "cpu" not in controllers.split(","):
+            continue
+        base = root if number == "0" else next((root / n for n in (controllers, "cpu") if (root / n).is_dir()), root)
+        inside = base / name.lstrip("/")
+        for group in (inside, *inside.parents):
+            if not group.is_relative_to(base):
+                break
+            limit, _, period = read(group / "cpu.max").partition(" ")
+            if not limit:
+                limit, period = read(group / "cpu.cfs_quota_us"), read(group / "cpu.cfs_period_us")
+            if limit.isdecimal() and period.isdecimal() and int(limit) and int(period):
+                found.append(int(limit) / int(period))
+    return math.ceil(min(found)) if found else None
+
+
+def read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+class Neighbours:
+    """Measures how many cores other programs keep busy, of those that this process may use."""
+
+    def __init__(self):
+        self.mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+        self.last = self.now()
+
+    def now(self) -> tuple[float, float, float]:
+        """Seconds on the clock, seconds that the cores were busy, seconds that we kept them busy."""
+        cores = psutil.cpu_times(percpu=True)
+        mine = [cores[i] for i in self.mine if i < len(cores)] if self.mine else cores
+        busy = sum(core.user + core.system + getattr(core, "nice", 0.0) for core in mine)
+        own = 0.0
+        process = psutil.Process()
+        for one in (process, *process.children(recursive=True)):
+            try:
+                times = one.cpu_times()
+            except psutil.Error:  # it has just ended
+                continue
+            own += times.user + times.system
+        return time.monotonic(), busy, own
+
+    def busy(self) -> float:
+        """Cores that others kept busy since the last question."""
+        before, self.last = self.last, self.now()
+        clock, cores, own = (new - old for new, old in zip(self.last, before, strict=True))
+        return max(0.0, (cores - own) / clock) if clock > 0 else 0.0
+
+    def free(self) -> int:
+        """Threads that find a core of their own: all that are allowed, less the cores that others keep busy."""
+        return max(1, cpu_count() - round(self.busy()))
