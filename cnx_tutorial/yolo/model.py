@@ -10,6 +10,7 @@ import torch
 import ultralytics
 from torch import nn
 from ultralytics.engine.model import Model
+from ultralytics.nn.tasks import BaseModel
 
 from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
@@ -64,6 +65,7 @@ class YOLO(ultralytics.YOLO):
     def __init__(
         self, model: str | Path | Model = "yolov8n-convnext.yaml", task: str | None = None, verbose: bool = False
     ):
+        self.fused_by_user = False
         with all_cores():
             super().__init__(model, task, verbose)
         if isinstance(model, Model):  # somebody's model, taken over with all that it has: its weights count as put in
@@ -80,11 +82,21 @@ class YOLO(ultralytics.YOLO):
         check_arguments(kwargs)
         if "data" in kwargs:
             kwargs["data"] = find_data(kwargs["data"])
+        if not kwargs.get("resume") and isinstance(self.model, BaseModel) and self.fused_by_user:
+            raise ValueError(
+                "fuse() has folded BatchNorm and layer scale into this model's weights, so that training cannot go on from them: load it "
+                f"again, YOLO({str(self.ckpt_path or self.cfg)!r}), and train that"
+            )
         # Stock train() builds a YAML model anew. That is right for an untouched one (`seed` decides its weights), but loses loaded weights.
         if not self.ckpt and self.as_built is not None and fingerprint(self.model) != self.as_built:
             self.ckpt = {"model": self.model}
         with all_cores():
             return super().train(trainer, **kwargs)
+
+    def fuse(self) -> None:
+        """Fold what can be folded, for faster predictions; a fused model does not train."""
+        super().fuse()
+        self.fused_by_user = True
 
     def val(self, validator: type | None = None, **kwargs: Any):
         if "data" in kwargs:

@@ -2,11 +2,13 @@
 
 Why: Ultralytics finds a row's layer in the globals of its own module and has no hook for others' layers. `register` puts `parse_model` and
 `yaml_model_load` of this folder in front of the stock functions; a YAML without our names goes straight through to those. `fuse()`, which folds
-BatchNorm into convolutions before inference, then folds what our blocks can fold, too.
+BatchNorm into convolutions before inference, then folds what our blocks can fold, too. A training's files are written whole, its folder is taken
+at once, and a checkpoint resumes whichever trainer wrote it.
 """
 
 import torch
 from ultralytics.engine import model as engine_model
+from ultralytics.engine import trainer as engine_trainer
 from ultralytics.nn import tasks
 
 from cnx_tutorial import nn
@@ -29,13 +31,16 @@ def fuse(self: tasks.BaseModel, verbose: bool = True, imgsz: int = 640) -> tasks
 
 def register() -> None:
     """Teach `ultralytics.YOLO` in this process our YAML rows, our configurations and our checkpoints. Calling it again changes nothing."""
-    from cnx_tutorial.yolo import parser
+    from cnx_tutorial.yolo import files, parser, resume
 
     if tasks.parse_model is parser.parse_model:
         return
     tasks.parse_model = parser.parse_model
     tasks.yaml_model_load = engine_model.yaml_model_load = parser.yaml_model_load
     tasks.BaseModel.fuse = fuse
+    engine_trainer.get_save_dir = files.take_save_dir
+    engine_trainer.strip_optimizer = files.strip_optimizer
+    engine_trainer.BaseTrainer._load_checkpoint_state = resume.load_checkpoint_state
     # What a checkpoint of ours pickles, so that ULTRALYTICS_SAFE_LOAD=1 (torch.load with weights_only=True) accepts it.
     layers = [getattr(nn, name) for name in nn.__all__ if isinstance(getattr(nn, name), type)]
     torch.serialization.add_safe_globals([parser.ConvNeXtLayers, *layers])

@@ -4,11 +4,13 @@
   spares what sits in a torch norm layer or is called bias, and decays the rest.
 - On a CPU all cores that are free, and channels_last memory. Ultralytics leaves one core out and keeps channels_last for CUDA.
 - A word about boxes that the head cannot draw: each of its sides is less than `reg_max` strides away, and ours has 8 where YOLOv8 has 16.
+- What is finished is never lost: checkpoints are whole or not there, and a training that was cut off goes on as if it had not been.
 - On CUDA bfloat16 where the GPU has it: the float16 check downloads a model first.
 Source: ultralytics/engine/trainer.py 8.4.190; facebookresearch/ConvNeXt optim_factory.py (1-D parameters and biases are not decayed).
 """
 
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,8 +20,18 @@ from ultralytics.utils import LOGGER
 from ultralytics.utils.torch_utils import unwrap_model
 
 from cnx_tutorial.yolo.cores import Neighbours
+from cnx_tutorial.yolo.files import WholePath, keep_epochs
 from cnx_tutorial.yolo.quiet import GUESTS, all_cores
+from cnx_tutorial.yolo.resume import (
+    name_parameters,
+    read_state,
+    restore_chance,
+    restore_weights,
+    training_state,
+    with_state,
+)
 
+NEVER = 10**9  # batches
 LOOK = 0.2  # seconds for which the machine is watched before the first epoch
 
 
@@ -29,6 +41,8 @@ class ConvNeXtTrainer(DetectionTrainer):
     def __init__(self, *args, **kwargs):
         with all_cores():
             super().__init__(*args, **kwargs)
+        self.wdir = WholePath(self.wdir)
+        self.last, self.best = self.wdir / "last.pt", self.wdir / "best.pt"
         if self.device.type == "cuda" and self.args.amp is True and torch.cuda.is_bf16_supported():
             self.args.amp = "bf16"
 
@@ -37,16 +51,83 @@ class ConvNeXtTrainer(DetectionTrainer):
             return super().train()
 
     def run_callbacks(self, event: str):
-        """Before each epoch, as many threads as find a core: what other programs do changes while a training runs."""
-        if event == "on_train_start" and self.device.type == "cpu":
-            self.neighbours = Neighbours()
-            time.sleep(LOOK)
-        if event == "on_train_epoch_start" and self.device.type == "cpu":
-            GUESTS.use(self.neighbours.free())
+        if event == "on_train_start":
+            self.begin()
+        if event == "on_train_epoch_start":
+            self.begin_epoch()
         super().run_callbacks(event)
 
+    def begin(self):
+        if self.device.type == "cpu":
+            self.neighbours = Neighbours()
+            time.sleep(LOOK)
+        self.batches_since_step, self.first_step_waits, self.gathered = 0, bool(self.state), self.accumulate
+        self.close_mosaic = self.args.close_mosaic
+        if (
+            self.state and self.start_epoch > self.epochs - self.close_mosaic
+        ):  # mosaic was closed when the training was cut off
+            self._close_dataloader_mosaic()
+            self.args.close_mosaic = 0  # for the moment in which Ultralytics asks whether there is something to close
+
+    def begin_epoch(self):
+        """Before each epoch: as many threads as find a core, since what other programs do changes while a training runs."""
+        if self.device.type == "cpu":
+            GUESTS.use(self.neighbours.free())
+        self.args.close_mosaic = self.close_mosaic
+        if self.state:
+            restore_chance(self, self.state)
+            self.batches_since_step, self.state = self.state["since_step"], None
+
+    def check_resume(self, overrides: dict):
+        """A training that is resumed writes where its checkpoint lies now, also if the folder was moved."""
+        super().check_resume(overrides)
+        if self.resume and (last := Path(self.args.model)).parent.name == "weights":
+            self.args.save_dir = str(last.resolve().parents[1])
+
     def _setup_train(self):
+        self.state = None
         super()._setup_train()
+        self.say_boxes_out_of_reach()
+
+    def resume_training(self, ckpt: dict | None):
+        """Ultralytics' resume, then what its checkpoint does not hold; an evaluation that was cut off is made up for."""
+        if ckpt is None or not self.resume:
+            return
+        epochs = ckpt.get("epoch", -1) + 1
+        keep_epochs(self.csv, epochs)
+        if epochs >= self.epochs:
+            raise AllEpochsDone
+        super().resume_training(ckpt)
+        self.state = read_state(Path(self.args.model)) if self.device.type == "cpu" else None
+        if self.state:
+            restore_weights(self, self.state)
+
+    def _do_train(self):
+        try:
+            super()._do_train()
+        except AllEpochsDone:
+            LOGGER.info(f"All {self.epochs} epochs are trained; what is left is the final evaluation.")
+            self.epoch = self.epochs - 1
+            self.final_eval()
+            self.run_callbacks("on_train_end")
+
+    def optimizer_step(self):
+        super().optimizer_step()
+        self.batches_since_step, self.first_step_waits = 0, False
+
+    def save_model(self) -> bool:
+        """Ultralytics' checkpoints, each whole; last.pt comes last, with all that decides how the training goes on."""
+        last, self.last = self.last, Kept(self.last)
+        try:
+            written, content = super().save_model(), self.last.content
+        finally:
+            self.last = last
+        if self.device.type == "cpu":
+            content = with_state(content, training_state(self))
+        self.last.write_bytes(content)
+        return written
+
+    def say_boxes_out_of_reach(self):
         head, labels = unwrap_model(self.model).model[-1], self.train_loader.dataset.labels
         if large := boxes_out_of_reach(head, labels, self.args.imgsz):
             count, size = sum(len(label["bboxes"]) for label in labels), self.args.imgsz
@@ -67,6 +148,12 @@ class ConvNeXtTrainer(DetectionTrainer):
 
     def preprocess_batch(self, batch: dict) -> dict:
         batch = super().preprocess_batch(batch)
+        self.batches_since_step += 1
+        if (
+            self.first_step_waits
+        ):  # Ultralytics would step at once after a resume: it forgets how many batches were gathered
+            self.gathered = self.gathered if self.accumulate == NEVER else self.accumulate  # it rises while warming up
+            self.accumulate = self.gathered if self.batches_since_step >= self.gathered else NEVER
         if self.channels_last_on_cpu:
             batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
         return batch
@@ -74,6 +161,8 @@ class ConvNeXtTrainer(DetectionTrainer):
     def build_optimizer(self, model: nn.Module, *args, **kwargs) -> torch.optim.Optimizer:
         """The stock optimizer, with every 1-D parameter moved from a decayed group to the undecayed group of the same learning rate."""
         optimizer = super().build_optimizer(model, *args, **kwargs)
+        name_parameters(optimizer, unwrap_model(model))
+        self.stock_order = [group["names"] for group in optimizer.param_groups]
         groups = optimizer.param_groups
         for group in groups:
             if group["param_group"] != "weight":
@@ -81,7 +170,20 @@ class ConvNeXtTrainer(DetectionTrainer):
             spared = next(g for g in groups if g["param_group"] == "bn" and g["lr"] == group["lr"])
             spared["params"] += [p for p in group["params"] if p.ndim == 1]
             group["params"] = [p for p in group["params"] if p.ndim != 1]
+        name_parameters(optimizer, unwrap_model(model))
         return optimizer
+
+
+class AllEpochsDone(Exception):
+    """A checkpoint after the last epoch: only the final evaluation is missing."""
+
+
+class Kept(type(Path())):
+    """Stands in for a path while Ultralytics writes: keeps the bytes, and writes nothing."""
+
+    def write_bytes(self, data: bytes) -> int:
+        self.content = data
+        return len(data)
 
 
 def reach(head: nn.Module) -> int:

@@ -1,0 +1,87 @@
+"""Files of a training that are whole or not there: checkpoints, results.csv, and a folder that two trainings never share.
+
+Ultralytics writes a checkpoint into its place, so that a process that is killed meanwhile leaves half a file where the last whole one was; and
+it chooses a folder's name some time before it makes the folder, so that two trainings begun in one instant choose the same.
+"""
+
+import contextlib
+import csv
+import io
+import os
+import uuid
+from pathlib import Path
+
+from ultralytics.cfg import get_save_dir as stock_get_save_dir
+from ultralytics.utils import LOCAL_RANK, RANK
+from ultralytics.utils.torch_utils import strip_optimizer as stock_strip_optimizer
+
+
+class WholePath(type(Path())):
+    """A path whose `write_bytes` and `write_text` put a new file in the place of the old one only when it is complete."""
+
+    def write_bytes(self, data: bytes) -> int:
+        draft = Path(f"{self}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            with draft.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, self)  # noqa: PTH105 (Path.replace would make a WholePath again)
+        except OSError as error:
+            kept = f"{self.name} of before is whole" if self.exists() else f"there is no {self.name}"
+            raise OSError(
+                error.errno,
+                f"{error.strerror} while writing {self}; {kept}. Make room or choose another disk with project=FOLDER; "
+                "what is finished goes on with resume=True",
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+        return len(data)
+
+    def write_text(self, data: str, encoding: str = "utf-8", **options) -> int:
+        return self.write_bytes(data.encode(encoding))
+
+
+def take_save_dir(args, name: str | None = None) -> Path:
+    """Ultralytics' `get_save_dir`, and the folder is made in the same moment: who finds it taken gets the next number."""
+    while True:
+        folder = stock_get_save_dir(args, name)
+        if RANK > 0 or LOCAL_RANK != -1 or args.resume or args.exist_ok or getattr(args, "save_dir", None):
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+
+
+def strip_optimizer(f: str | Path = "best.pt", s: str = "", updates: dict | None = None) -> dict:
+    """Ultralytics' `strip_optimizer`, which writes the smaller checkpoint beside the old one and then in its place."""
+    target = Path(s or f)
+    draft = Path(f"{target}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        stripped = stock_strip_optimizer(f, str(draft), updates)
+        if draft.exists():
+            draft.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return stripped
+
+
+def keep_epochs(file: Path, epochs: int) -> None:
+    """Leave in results.csv one whole row for each of the first `epochs` epochs."""
+    if not file.is_file():
+        return
+    lines = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8", errors="replace"))))
+    if not lines:
+        return
+    head, *rows = lines
+    kept = {}
+    for row in rows:
+        if len(row) == len(head) and row[0].strip().isdecimal() and 1 <= int(row[0]) <= epochs:
+            kept[int(row[0])] = ",".join(row)
+    text = "\n".join([",".join(head), *(kept[epoch] for epoch in sorted(kept))]) + "\n"
+    WholePath(file).write_text(text)
