@@ -13,13 +13,17 @@ Bare `cnx train` is the main job of the tutorial: a ConvNeXt-YOLOv8 on the drawn
 """
 
 import argparse
+import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
+import traceback
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from unittest.mock import patch
 
 MODEL, DATA = "yolov8n-convnext.yaml", "smears.yaml"
 # For sets of a few hundred small images. Ultralytics' defaults are for COCO: batches are gathered up to 64 images before a step (nbs), and an
@@ -51,31 +55,49 @@ def with_recipe(words: list[str]) -> list[str]:
     return [f"{key}={value}" for key, value in added.items() if key not in given] + words
 
 
-@contextmanager
-def ultralytics_command(yolo: type, words: list[str]):
-    """Ultralytics' own command line for this block, with our model class in the place of its own."""
-    import ultralytics
-    from ultralytics import cfg
-    from ultralytics.engine import model
+def check_words(words: list[str]) -> None:
+    """Refuse a `key=` without a value; the rest of the grammar is Ultralytics'."""
+    for word in words:
+        key, sign, value = word.partition("=")
+        if sign and not value.strip():
+            raise ValueError(f"{key}= has no value; write {key}=VALUE, or leave it out")
 
-    given = [
-        "yolo",
-        *words,
-    ]  # by the first word Ultralytics knows its command, and `predict` that its pictures are to be saved
-    with (
-        patch.object(ultralytics, "YOLO", yolo, create=True),
-        patch.object(cfg, "ARGV", given),
-        patch.object(model, "ARGV", given),
-    ):
-        yield cfg.entrypoint
+
+@contextmanager
+def standing_in(*changes: tuple[object, str, object]) -> Iterator[None]:
+    """For this block, attributes of modules have other values."""
+    nothing = object()
+    before = [(home, name, vars(home).get(name, nothing)) for home, name, _ in changes]
+    for home, name, value in changes:
+        setattr(home, name, value)
+    try:
+        yield
+    finally:
+        for home, name, value in before:
+            delattr(home, name) if value is nothing else setattr(home, name, value)
+
+
+def is_theirs(data: str) -> bool:
+    """Whether a data set is Ultralytics' own business: one that it ships, fetches or converts."""
+    from ultralytics.utils.checks import check_file
+
+    if "://" in data or data.endswith(".ndjson"):
+        return True
+    if os.path.exists(data):  # noqa: PTH110 (a name that no system takes is False here)
+        return False
+    names = [data] if data.endswith((".yaml", ".yml")) else [f"{data}.yaml", f"{data}.yml"]
+    return "\0" not in data and any(check_file(name, hard=False) for name in names)
 
 
 def run_ultralytics(words: list[str]) -> list:
     """Run `yolo WORDS` with our layers; returns the models that it trained."""
-    from ultralytics.utils.checks import check_yaml
+    from cnx_tutorial.yolo.model import YOLO, find_data  # first, so that ultralytics is imported quietly
 
-    from cnx_tutorial.data.audit import audit
-    from cnx_tutorial.yolo.model import YOLO, find_data
+    import ultralytics  # isort: skip
+    from ultralytics import cfg
+    from ultralytics.engine import model
+
+    from cnx_tutorial.data.audit import TASKS, audit
 
     trained = []
 
@@ -88,18 +110,24 @@ def run_ultralytics(words: list[str]) -> list:
                     f"To train on from its weights: cnx train model={kwargs['model']} data=..."
                 )
             data = find_data(kwargs.get("data"))
-            # Sets that Ultralytics ships or fetches are its own business.
-            theirs = isinstance(data, str) and not Path(data).exists() and (":" in data or check_yaml(data, hard=False))
-            if self.task == "detect" and isinstance(data, str) and not theirs:
-                check = audit(data)
+            if self.task in TASKS and isinstance(data, str) and not is_theirs(data):
+                meaning = {
+                    key: kwargs[key] for key in ("single_cls", "classes", "fraction") if kwargs.get(key) is not None
+                }
+                check = audit(data, task=self.task, **meaning)
                 print(check)
                 check.raise_if_errors()
-            results = super().train(**kwargs)
+            try:
+                results = super().train(**kwargs)
+            except KeyboardInterrupt as interrupt:
+                raise KeyboardInterrupt(how_to_resume(self.trainer)) from interrupt
             trained.append(self)
             return results
 
-    with ultralytics_command(CommandYOLO, words) as entrypoint:
-        entrypoint()
+    # By the first word Ultralytics knows its command, and `predict` that its pictures are to be saved.
+    given = ["yolo", *words]
+    with standing_in((ultralytics, "YOLO", CommandYOLO), (cfg, "ARGV", given), (model, "ARGV", given)):
+        cfg.entrypoint()
     return trained
 
 
@@ -112,15 +140,69 @@ def val_images(trainer, count: int = 4) -> list[Path]:
 def train(words: list[str]) -> None:
     from cnx_tutorial.yolo import report
 
+    words = with_checkpoint(words)
     for yolo in run_ultralytics(["train", *with_recipe(words)]):
-        if yolo.task != "detect" or not hasattr(yolo.metrics, "box"):
-            continue
         trainer = yolo.trainer
-        file = report.picture(
-            yolo, val_images(trainer), trainer.save_dir / "truth_and_predictions.png", trainer.args.imgsz
-        )
-        print(f"\n{report.table([report.summary(yolo)])}")
-        print(f"weights  {trainer.best}\npicture  {file}")
+        if yolo.task != "detect" or trainer is None:
+            continue
+        print(f"\n{or_warning(lambda yolo=yolo: report.table([report.summary(yolo)]), 'no table')}")
+        print(f"weights  {trainer.best}")
+        file = trainer.save_dir / "truth_and_predictions.png"
+        dataset = trainer.validator.dataloader.dataset if trainer.validator else None
+        made = or_warning(lambda yolo=yolo, dataset=dataset, file=file: report.picture(
+            yolo, val_images(yolo.trainer), file, yolo.trainer.args.imgsz, truth=report.labels_of(dataset)
+        ), "none")  # fmt: skip
+        print(f"picture  {made}")
+
+
+def or_warning(make, instead: str) -> object:
+    """What `make()` returns; where it fails, a warning, since the training itself is finished and its weights are there."""
+    try:
+        return make()
+    except Exception as error:
+        if os.environ.get("CNX_DEBUG"):
+            traceback.print_exc()
+        return f"{instead} (warning: it could not be made, {one_line(error)}; the training is finished all the same)"
+
+
+def with_checkpoint(words: list[str]) -> list[str]:
+    """`resume=True` without a model means the newest last.pt below the current folder; `resume=FILE` means that one."""
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    resume, model = given.get("resume", ""), given.get("model")
+    if "resume" in words:  # Ultralytics takes the bare word for True
+        resume = "True"
+    if not resume or resume.lower() == "false":
+        return words
+    if resume.lower() != "true":
+        model = resume
+    if model is None:
+        found = [file for file in Path.cwd().glob("**/weights/last.pt") if file.is_file()]
+        if not found:
+            raise FileNotFoundError(
+                f"there is nothing to resume below {Path.cwd()}: no weights/last.pt, which is written after the first epoch. "
+                "Start again with cnx train, or name the file: cnx train resume=True model=FOLDER/weights/last.pt"
+            )
+        model = str(max(found, key=lambda file: file.stat().st_mtime))
+    check_checkpoint(Path(model))
+    rest = [word for word in words if not word.startswith(("resume=", "model=")) and word != "resume"]
+    return ["resume=True", f"model={model}", *rest]
+
+
+def check_checkpoint(file: Path) -> None:
+    """Refuse a checkpoint that is not there, or not whole, and name one that is."""
+    import zipfile
+
+    others = [
+        other
+        for name in ("last.pt", "best.pt")
+        if (other := file.with_name(name)) != file and zipfile.is_zipfile(other)
+    ]
+    hint = f"; {others[0]} is whole: cnx train model={others[0]} data=... trains on from its weights" if others else ""
+    if not file.is_file():
+        started = "; this training ended before its first epoch did, so start it again" if file.parent.is_dir() else ""
+        raise FileNotFoundError(f"no checkpoint {file}{hint or started}")
+    if not zipfile.is_zipfile(file):
+        raise ValueError(f"{file} is not a whole checkpoint ({file.stat().st_size} bytes){hint}")
 
 
 def compare(words: list[str]) -> None:
@@ -128,7 +210,13 @@ def compare(words: list[str]) -> None:
     from cnx_tutorial.yolo import report
     from cnx_tutorial.yolo.model import YOLO
 
-    given = dict(word.split("=", 1) for word in words if "=" in word)
+    if odd := [word for word in words if "=" not in word]:
+        raise ValueError(f"cnx compare takes key=value words, such as data=bccd.yaml; given {odd[0][:80]!r}")
+    given = dict(word.split("=", 1) for word in words)
+    if own := {"cfg", "resume", "mode", "name"} & set(given):
+        raise ValueError(
+            f"cnx compare takes no {own.pop()}=: it trains two models from the beginning, each in a folder of its name"
+        )
     ours = given.get("model", MODEL)
     against = given.get("against", f"yolov8{YOLO(ours).model.yaml.get('scale') or 'n'}.yaml")
     YOLO(against)
@@ -188,9 +276,15 @@ def next_step(folder: Path, kind: str) -> str:
     if folder.resolve() == (DATASETS / kind).resolve():
         return f"to train on it: cnx train data={ours.name}"
     if file.exists():
-        return f"{file} was there already and is as it was; to train on it: cnx train data={file}"
-    file.write_text(ours.read_text(encoding="utf-8").replace(f" {kind}/", f" {folder.name}/"), encoding="utf-8")
-    return f"to train on it: cnx train data={file}"
+        return f"{file} was there already and is as it was; to train on it: cnx train {quoted(f'data={file}')}"
+    text = ours.read_text(encoding="utf-8")
+    for split in ("train", "val", "test"):
+        quoted = json.dumps(
+            f"{folder.name}/images/{split}", ensure_ascii=False
+        )  # as YAML quotes: any sign may be in a folder's name
+        text = text.replace(f"{split}: {kind}/images/{split}", f"{split}: {quoted}")
+    file.write_text(text, encoding="utf-8")
+    return f"to train on it: cnx train {quoted(f'data={file}')}"
 
 
 def own_copies(notebooks: Path) -> Path:
@@ -198,8 +292,18 @@ def own_copies(notebooks: Path) -> Path:
     folder = notebooks / "my_work"
     folder.mkdir(exist_ok=True)
     for exercise in sorted((notebooks / "exercises").glob("*.ipynb")):
-        if not (folder / exercise.name).exists():
-            shutil.copy(exercise, folder)
+        copy = folder / exercise.name
+        if not copy.exists():
+            draft = folder / f".{exercise.name}.{uuid.uuid4().hex[:8]}.part"
+            try:
+                shutil.copy(exercise, draft)
+                draft.rename(copy)  # a copy is whole or not there, also on a full disk
+            except OSError as error:
+                raise OSError(
+                    f"{copy} could not be written ({error.strerror}); make room, or copy {exercise} to a folder of yours"
+                ) from error
+            finally:
+                draft.unlink(missing_ok=True)
     return folder
 
 
@@ -212,40 +316,72 @@ def lab(words: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", "jupyterlab", *folder, *words]).returncode
 
 
-def how_to_resume(begun: float) -> str:
-    """What goes on after an interruption: the newest last.pt of this folder's runs, if this command wrote one."""
-    written = [file for file in (Path.cwd() / "runs").glob("*/weights/last.pt") if file.stat().st_mtime >= begun]
-    if not written:
-        return "Nothing was finished in ./runs. With a project= of your own, look there for weights/last.pt; else start again."
-    newest = max(written, key=lambda file: file.stat().st_mtime).relative_to(Path.cwd()).as_posix()
-    return f"The training goes on from its last finished epoch with: cnx train resume=True model={newest}"
+def how_to_resume(trainer) -> str:
+    """What goes on after an interruption of this training."""
+    if trainer is None or not trainer.last.is_file():
+        return "No epoch was finished, so there is nothing to resume: start again."
+    file = trainer.last.relative_to(Path.cwd()) if trainer.last.is_relative_to(Path.cwd()) else trainer.last
+    command = f"cnx train resume=True model={quoted(file.as_posix())}"
+    if trainer.epoch + 1 >= trainer.epochs and (trainer.stop or not trainer.last.with_name("best.pt").is_file()):
+        return f"All epochs are trained; the final evaluation was cut off. It is made up for with: {command}"
+    return f"The training goes on from its last finished epoch with: {command}"
+
+
+def quoted(word: str) -> str:
+    """A word as a shell takes it."""
+    return shlex.quote(word)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's text; of one that nobody wrote for users, its type before it."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text = text.strip() or type(error).__name__
+    return text if isinstance(error, ValueError | OSError | SyntaxError) else f"{type(error).__name__}: {text}"
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; returns the exit status. A mistake in what was given is one message and status 1, without a traceback."""
-    words = sys.argv[1:] if words is None else words
-    command, rest = (words[0], words[1:]) if words else ("help", [])
-    begun = time.time()
+    """Run one command; returns the exit status. Any failure is one message and status 1; CNX_DEBUG=1 shows where it arose."""
+    if words is None:
+        words = sys.argv[1:]
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, ValueError):
+                stream.reconfigure(
+                    errors="backslashreplace"
+                )  # a terminal that knows ASCII alone shows \u8840 and goes on
     try:
-        if command in HELP or (HELP & set(rest) and command not in ("data", "lab")):  # those two have more to say
-            print(__doc__)
-        elif command == "doctor":
-            from cnx_tutorial.doctor import examine
-
-            return examine()
-        elif command in OWN:
-            return OWN[command](rest) or 0
-        else:
-            run_ultralytics(words)
-    except KeyboardInterrupt:
-        print(
-            f"\ncnx: interrupted. {how_to_resume(begun)}",
-            file=sys.stderr,
-        )
+        return run(words)
+    except KeyboardInterrupt as interrupt:
+        said = str(interrupt) or "Nothing that was finished is lost."
+        print(f"\ncnx: interrupted. {said}", file=sys.stderr)
         return 130
-    except (ValueError, OSError, TypeError, SyntaxError, KeyError, RuntimeError) as error:
-        print(f"cnx: {error}", file=sys.stderr)
+    except BrokenPipeError:  # `cnx ... | head`
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except SystemExit as end:  # argparse has said what is wrong
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    except Exception as error:
+        if os.environ.get("CNX_DEBUG"):
+            traceback.print_exc()
+        print(f"cnx: {one_line(error)}", file=sys.stderr)
+        if not isinstance(error, ValueError | OSError | SyntaxError | TypeError | RuntimeError | KeyError):
+            print("This should not end so. CNX_DEBUG=1 before the command shows where it arose.", file=sys.stderr)
+        return 1
+
+
+def run(words: list[str]) -> int:
+    command, rest = (words[0], words[1:]) if words else ("help", [])
+    if command in HELP or (HELP & set(rest) and command not in ("data", "lab")):  # those two have more to say
+        print(__doc__)
+        return 0
+    if command == "doctor":
+        from cnx_tutorial.doctor import examine
+
+        return examine()
+    check_words(rest)
+    if command in OWN:
+        return OWN[command](rest) or 0
+    run_ultralytics(words)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,13 @@ OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam
 
 
 def find_data(data: Any) -> Any:
-    """Where a data YAML is: as given if that is a file, else the file of that name in this project's `datasets/`."""
-    ours = DATASETS / str(data)
-    return str(ours) if isinstance(data, str | Path) and not Path(data).exists() and ours.is_file() else data
+    """Where a data YAML is: as given if that is there, else the file of that name, or of that name and .yaml, in this project's `datasets/`."""
+    if not isinstance(data, str | Path) or not str(data) or os.path.exists(data):  # noqa: PTH110 (False for an impossible name)
+        return data
+    for name in (str(data), f"{data}.yaml"):
+        if os.path.isfile(DATASETS / name):  # noqa: PTH113
+            return str(DATASETS / name)
+    return data
 
 
 def check_arguments(given: dict[str, Any]) -> None:

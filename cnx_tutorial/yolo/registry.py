@@ -6,10 +6,14 @@ BatchNorm into convolutions before inference, then folds what our blocks can fol
 at once, and a checkpoint resumes whichever trainer wrote it.
 """
 
+import os
+from pathlib import Path
+
 import torch
 from ultralytics.engine import model as engine_model
 from ultralytics.engine import trainer as engine_trainer
 from ultralytics.nn import tasks
+from ultralytics.utils import downloads
 
 from cnx_tutorial import nn
 
@@ -29,6 +33,14 @@ def fuse(self: tasks.BaseModel, verbose: bool = True, imgsz: int = 640) -> tasks
     return stock_fuse(self, verbose, imgsz)
 
 
+stock_attempt_download_asset = downloads.attempt_download_asset
+
+
+def attempt_download_asset(file: str | Path, *args, **kwargs) -> str:
+    """Ultralytics' search for a weights file, which takes the apostrophes out of a path and then finds nothing; a file that is there is taken."""
+    return str(file) if os.path.isfile(file) else stock_attempt_download_asset(file, *args, **kwargs)  # noqa: PTH113
+
+
 def register() -> None:
     """Teach `ultralytics.YOLO` in this process our YAML rows, our configurations and our checkpoints. Calling it again changes nothing."""
     from cnx_tutorial.yolo import files, parser, resume
@@ -38,6 +50,7 @@ def register() -> None:
     tasks.parse_model = parser.parse_model
     tasks.yaml_model_load = engine_model.yaml_model_load = parser.yaml_model_load
     tasks.BaseModel.fuse = fuse
+    downloads.attempt_download_asset = attempt_download_asset
     engine_trainer.get_save_dir = files.take_save_dir
     engine_trainer.strip_optimizer = files.strip_optimizer
     engine_trainer.BaseTrainer._load_checkpoint_state = resume.load_checkpoint_state
