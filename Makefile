@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup train test lab lint notebooks mutants browser
+.PHONY: help setup train test lab lint notebooks mutants browser fuzz faults pythons matrix
 
-setup: $(VENV)/installed
+help:                   ## these lines
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+setup: $(VENV)/installed ## the environment in .venv, from constraints.txt
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -21,7 +24,7 @@ test: setup             ## run every test and every notebook, outputs compared
 lab: setup              ## open JupyterLab on the notebooks
 	$(BIN)/cnx lab
 
-lint: setup
+lint: setup             ## ruff, notebooks too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -35,3 +38,15 @@ mutants: setup          ## change every stored output, and see that the comparis
 browser: setup          ## run all notebooks in JupyterLab in a headless Chromium, which must be installed
 	$(BIN)/python -m pip install --quiet playwright
 	$(BIN)/python -m tests.browser
+
+fuzz: setup             ## ten thousand random examples of eight kinds of input; the table goes into docs/reliability.md
+	$(BIN)/python -m tests.fuzz
+
+faults: setup           ## real trainings with real faults; the table goes into docs/reliability.md
+	$(BIN)/python -m tests.faults
+
+pythons: setup          ## resolve the pinned environment for every Python that we promise, without installing it
+	$(BIN)/python tools/pythons.py
+
+matrix: setup           ## run the tests of the bridge with the oldest and newest versions, each in an environment of its own
+	$(BIN)/python tools/matrix.py

@@ -279,10 +279,10 @@ def next_step(folder: Path, kind: str) -> str:
         return f"{file} was there already and is as it was; to train on it: cnx train {quoted(f'data={file}')}"
     text = ours.read_text(encoding="utf-8")
     for split in ("train", "val", "test"):
-        quoted = json.dumps(
+        place = json.dumps(
             f"{folder.name}/images/{split}", ensure_ascii=False
         )  # as YAML quotes: any sign may be in a folder's name
-        text = text.replace(f"{split}: {kind}/images/{split}", f"{split}: {quoted}")
+        text = text.replace(f"{split}: {kind}/images/{split}", f"{split}: {place}")
     file.write_text(text, encoding="utf-8")
     return f"to train on it: cnx train {quoted(f'data={file}')}"
 

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ import pytest
 import pytest_socket
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
@@ -213,3 +215,23 @@ def test_readme_says_of_the_gpu_what_was_measured():
         )
     ]
     assert f"by {below[0]:.3f} and {below[1]:.3f}" in readme and min(below) > 0
+
+
+def test_every_pin_installs_on_every_python_that_we_promise():
+    """By what the installed packages say of themselves; `make pythons` resolves the whole."""
+    promised = SpecifierSet(PROJECT["requires-python"])
+    pythons = [v for v in ("3.11.0", "3.11.2", "3.12.0", "3.13.0", "3.14.0") if promised.contains(v)]
+    assert pythons == ["3.11.0", "3.11.2", "3.12.0", "3.13.0"]
+    pins = dict(line.split("==") for line in text("constraints.txt").splitlines() if "==" in line and line[0] != "#")
+    looked, refused = 0, []
+    for name, pin in pins.items():
+        try:
+            about = metadata(name)
+        except PackageNotFoundError:  # only on another system
+            continue
+        looked += about["Version"] == pin
+        wanted = SpecifierSet(about["Requires-Python"] or "")
+        refused += [f"{name} {pin} wants Python {wanted}, so not {v}" for v in pythons if not wanted.contains(v)]
+    if looked < len(pins) / 2:
+        pytest.skip("another environment than the pinned one is installed")
+    assert not refused

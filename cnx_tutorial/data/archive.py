@@ -5,7 +5,6 @@ leads out of the folder is left out, as Ultralytics does it.
 """
 
 import errno
-import gzip
 import lzma
 import tarfile
 import zipfile
@@ -63,7 +62,7 @@ def unpack(archive: Path, folder: Path) -> Path:
         else:
             raise ValueError("it is neither zip nor tar")
     except (*DAMAGED, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in BY_ITS_NAMES and not isinstance(error, gzip.BadGzipFile):
+        if isinstance(error, OSError) and error.errno and error.errno not in BY_ITS_NAMES:  # the disk's fault
             raise
         raise ValueError(f"{archive} is not a whole zip archive ({error}). Fetch it again") from error
     tops = {Path(name).parts[0] for name in names}

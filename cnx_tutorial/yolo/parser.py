@@ -28,6 +28,14 @@ from cnx_tutorial.yolo.strides import check_strides
 CONFIGS = Path(__file__).parent / "configs"
 MOST_PARAMETERS = 2 * 10**9  # of one row
 stock_parse_model, stock_yaml_model_load = tasks.parse_model, tasks.yaml_model_load
+stock_initialize_yolo_model = tasks._initialize_yolo_model
+
+
+def initialize_yolo_model(model: nn.Module, cfg: dict | str, ch: int, nc: int | None, verbose: bool) -> None:
+    """Ultralytics' `_initialize_yolo_model`, which reads rows before it parses them."""
+    cfg = cfg if isinstance(cfg, dict) else tasks.yaml_model_load(cfg)
+    check_model(cfg)
+    stock_initialize_yolo_model(model, cfg, ch, nc, verbose)
 
 
 class ConvNeXtLayers(nn.Sequential):
@@ -54,12 +62,14 @@ def parse_model(d: dict, ch: int, verbose: bool = True) -> tuple[nn.Sequential, 
     """
     rows = check_model(d)
     ours = {i: arguments(d, i, row) for i, row in enumerate(rows) if row[2] in ROWS}
-    if ours or not is_stock(d):
-        try_on_paper(d, rows, ours, ch)
-    if not ours:
+    if not ours and is_stock(d):
         return stock_layers(d, rows, ch, verbose)
-    layers, save = lay_out(d, rows, ours, ch, verbose)
-    return ConvNeXtLayers(*layers), save
+    try_on_paper(d, rows, ours, ch)
+    layers, save = lay_out(d, rows, ours, ch, verbose) if ours else stock_layers(d, rows, ch, verbose)
+    check_strides(d, rows, list(layers), save, ch, rising=bool(ours), device="cpu")
+    for layer in layers:
+        layer.train()
+    return (ConvNeXtLayers(*layers) if ours else layers), save
 
 
 def is_stock(d: dict) -> bool:
@@ -90,7 +100,7 @@ def try_on_paper(d: dict, rows: list, options: dict[int, dict], ch: int) -> None
                         rows[i],
                         f"it would have {count:,} parameters; the most that we build is {MOST_PARAMETERS:,}",
                     )
-            check_strides(d, rows, layers, save, ch, "meta")
+            check_strides(d, rows, layers, save, ch, rising=bool(options), device="meta")
     except NotImplementedError:  # a layer that has no way to run on paper
         return
 
@@ -100,9 +110,9 @@ def stock_layers(d: dict, rows: list, ch: int, verbose: bool) -> tuple[nn.Sequen
     activation = Conv.default_act
     try:
         return stock_parse_model(d, ch, verbose)
-    except NotImplementedError:
-        raise
     except Exception as error:  # a stock row may fail in any way
+        if isinstance(error, NotImplementedError) and "meta" in str(error).lower():
+            raise
         said = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
         i = failing_row(error)
         if i is None:

@@ -49,6 +49,7 @@ def register() -> None:
         return
     tasks.parse_model = parser.parse_model
     tasks.yaml_model_load = engine_model.yaml_model_load = parser.yaml_model_load
+    tasks._initialize_yolo_model = parser.initialize_yolo_model
     tasks.BaseModel.fuse = fuse
     downloads.attempt_download_asset = attempt_download_asset
     engine_trainer.get_save_dir = files.take_save_dir

@@ -44,6 +44,9 @@ def check_model(d: dict) -> list:
     rows = [*d["backbone"], *d["head"]]
     for i, row in enumerate(rows):
         check_row(d, i, row)
+    i, (_, repeats, name, _) = len(rows) - 1, rows[-1]
+    if repeats != 1 and HEADS.search(name.lower()):
+        raise mistake(d, i, rows[i], f"the head was given repeats={repeats}, expected 1")
     return rows
 
 
