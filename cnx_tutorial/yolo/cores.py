@@ -1,15 +1,12 @@
-"""How many threads may work: the cores that this process has, less those that other programs are using.
+"""How many threads may work: the cores that this process has, what the user asked for (OMP_NUM_THREADS), and a container's quota.
 
-Why: threads that wait for each other spin. On two free cores that is the fastest; beside another busy program each step waits for a thread that has
-no core, and training takes ten times as long. So the count follows what is free, what the user asked for (OMP_NUM_THREADS), and a container's quota.
+The count stays the same while a training runs, and is the same on a busy machine: sums are added in another order by other threads, and a seeded
+training would end with other weights.
 """
 
 import math
 import os
-import time
 from pathlib import Path
-
-import psutil
 
 MOST = 8  # as Ultralytics; small networks gain nothing from more
 
@@ -55,36 +52,3 @@ def read(file: Path) -> str:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         return ""
-
-
-class Neighbours:
-    """Measures how many cores other programs keep busy, of those that this process may use."""
-
-    def __init__(self):
-        self.mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-        self.last = self.now()
-
-    def now(self) -> tuple[float, float, float]:
-        """Seconds on the clock, seconds that the cores were busy, seconds that we kept them busy."""
-        cores = psutil.cpu_times(percpu=True)
-        mine = [cores[i] for i in self.mine if i < len(cores)] if self.mine else cores
-        busy = sum(core.user + core.system + getattr(core, "nice", 0.0) for core in mine)
-        own = 0.0
-        process = psutil.Process()
-        for one in (process, *process.children(recursive=True)):
-            try:
-                times = one.cpu_times()
-            except psutil.Error:  # it has just ended
-                continue
-            own += times.user + times.system
-        return time.monotonic(), busy, own
-
-    def busy(self) -> float:
-        """Cores that others kept busy since the last question."""
-        before, self.last = self.last, self.now()
-        clock, cores, own = (new - old for new, old in zip(self.last, before, strict=True))
-        return max(0.0, (cores - own) / clock) if clock > 0 else 0.0
-
-    def free(self) -> int:
-        """Threads that find a core of their own: all that are allowed, less the cores that others keep busy."""
-        return max(1, cpu_count() - round(self.busy()))

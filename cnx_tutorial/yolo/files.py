@@ -9,8 +9,11 @@ import csv
 import io
 import os
 import uuid
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
+import torch
 from ultralytics.cfg import get_save_dir as stock_get_save_dir
 from ultralytics.utils import LOCAL_RANK, RANK
 from ultralytics.utils.torch_utils import strip_optimizer as stock_strip_optimizer
@@ -57,8 +60,27 @@ def take_save_dir(args, name: str | None = None) -> Path:
         return folder
 
 
+LATER: ContextVar[list | None] = ContextVar("LATER", default=None)
+
+
+@contextlib.contextmanager
+def stripping_later() -> Iterator[None]:
+    """In this block `strip_optimizer` changes no file; at its end it does all that it was asked for."""
+    asked: list = []
+    token = LATER.set(asked)
+    try:
+        yield
+    finally:
+        LATER.reset(token)
+    for f, s, updates in asked:
+        strip_optimizer(f, s, updates)
+
+
 def strip_optimizer(f: str | Path = "best.pt", s: str = "", updates: dict | None = None) -> dict:
     """Ultralytics' `strip_optimizer`, which writes the smaller checkpoint beside the old one and then in its place."""
+    if LATER.get() is not None:
+        LATER.get().append((f, s, updates))
+        return torch.load(f, "cpu", weights_only=False)
     target = Path(s or f)
     draft = Path(f"{target}.{uuid.uuid4().hex[:8]}.part")
     try:

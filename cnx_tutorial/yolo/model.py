@@ -67,10 +67,11 @@ class YOLO(ultralytics.YOLO):
         ValueError: a row of the YAML is wrong; the message names the row and the mend.
     """
 
+    fused_by_user = False
+
     def __init__(
         self, model: str | Path | Model = "yolov8n-convnext.yaml", task: str | None = None, verbose: bool = False
     ):
-        self.fused_by_user = False
         with all_cores():
             super().__init__(model, task, verbose)
         if isinstance(model, Model):  # somebody's model, taken over with all that it has: its weights count as put in

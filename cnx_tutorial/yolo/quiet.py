@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -54,6 +55,7 @@ def put_back(name: str, value: str | None) -> None:
 
 
 # OpenMP reads this once, when PyTorch loads it. What the user has set counts.
+WAITS_BRIEFLY = "torch" not in sys.modules or bool({*WAITING, "OMP_WAIT_POLICY"} & set(os.environ))
 with environment(**({} if {*WAITING, "OMP_WAIT_POLICY"} & set(os.environ) else WAITING)):
     import torch
 
@@ -78,6 +80,11 @@ def import_ultralytics() -> None:
 
 def only_warnings(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
+
+
+def threads_to_use() -> int:
+    """All cores where waiting threads sleep soon; else one less, as Ultralytics takes, so that no step waits for a thread without a core."""
+    return cpu_count() if WAITS_BRIEFLY else max(1, cpu_count() - 1)
 
 
 class Guests:

@@ -64,6 +64,7 @@ def training_state(trainer: BaseTrainer) -> dict:
     model, loader = unwrap_model(trainer.model), trainer.train_loader
     return {
         "epoch": trainer.epoch,
+        "threads": torch.get_num_threads(),
         "model": model.state_dict(),
         "ema": trainer.ema.ema.state_dict(),
         "optimizer": trainer.optimizer.state_dict(),

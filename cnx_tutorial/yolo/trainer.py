@@ -2,14 +2,13 @@
 
 - No weight decay and no Muon on one-dimensional parameters: LayerNorm weights, gamma (layer scale) and GRN, as in the authors' code. Ultralytics
   spares what sits in a torch norm layer or is called bias, and decays the rest.
-- On a CPU all cores that are free, and channels_last memory. Ultralytics leaves one core out and keeps channels_last for CUDA.
+- On a CPU all cores, whose threads wait briefly, and channels_last memory. Ultralytics leaves one core out and keeps channels_last for CUDA.
 - A word about boxes that the head cannot draw: each of its sides is less than `reg_max` strides away, and ours has 8 where YOLOv8 has 16.
 - What is finished is never lost: checkpoints are whole or not there, and a training that was cut off goes on as if it had not been.
 - On CUDA bfloat16 where the GPU has it: the float16 check downloads a model first.
 Source: ultralytics/engine/trainer.py 8.4.190; facebookresearch/ConvNeXt optim_factory.py (1-D parameters and biases are not decayed).
 """
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,9 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import LOGGER
 from ultralytics.utils.torch_utils import unwrap_model
 
-from cnx_tutorial.yolo.cores import Neighbours
+from cnx_tutorial.yolo import files
 from cnx_tutorial.yolo.files import WholePath, keep_epochs
-from cnx_tutorial.yolo.quiet import GUESTS, all_cores
+from cnx_tutorial.yolo.quiet import GUESTS, all_cores, threads_to_use
 from cnx_tutorial.yolo.resume import (
     name_parameters,
     read_state,
@@ -32,7 +31,6 @@ from cnx_tutorial.yolo.resume import (
 )
 
 NEVER = 10**9  # batches
-LOOK = 0.2  # seconds for which the machine is watched before the first epoch
 
 
 class ConvNeXtTrainer(DetectionTrainer):
@@ -48,6 +46,8 @@ class ConvNeXtTrainer(DetectionTrainer):
 
     def train(self):
         with all_cores():
+            if self.device.type == "cpu":
+                GUESTS.use(threads_to_use())
             return super().train()
 
     def run_callbacks(self, event: str):
@@ -58,9 +58,6 @@ class ConvNeXtTrainer(DetectionTrainer):
         super().run_callbacks(event)
 
     def begin(self):
-        if self.device.type == "cpu":
-            self.neighbours = Neighbours()
-            time.sleep(LOOK)
         self.batches_since_step, self.first_step_waits, self.gathered = 0, bool(self.state), self.accumulate
         self.close_mosaic = self.args.close_mosaic
         if (
@@ -70,9 +67,6 @@ class ConvNeXtTrainer(DetectionTrainer):
             self.args.close_mosaic = 0  # for the moment in which Ultralytics asks whether there is something to close
 
     def begin_epoch(self):
-        """Before each epoch: as many threads as find a core, since what other programs do changes while a training runs."""
-        if self.device.type == "cpu":
-            GUESTS.use(self.neighbours.free())
         self.args.close_mosaic = self.close_mosaic
         if self.state:
             restore_chance(self, self.state)
@@ -101,6 +95,7 @@ class ConvNeXtTrainer(DetectionTrainer):
         self.state = read_state(Path(self.args.model)) if self.device.type == "cpu" else None
         if self.state:
             restore_weights(self, self.state)
+            GUESTS.use(self.state["threads"])  # other threads add in another order
 
     def _do_train(self):
         try:
@@ -110,6 +105,11 @@ class ConvNeXtTrainer(DetectionTrainer):
             self.epoch = self.epochs - 1
             self.final_eval()
             self.run_callbacks("on_train_end")
+
+    def final_eval(self):
+        """Ultralytics' final evaluation; what a resume needs is dropped after it, so that one that is cut off can be made up for."""
+        with files.stripping_later():
+            super().final_eval()
 
     def optimizer_step(self):
         super().optimizer_step()

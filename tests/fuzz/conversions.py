@@ -122,7 +122,7 @@ def archives(draw) -> bytes:
                     )
                     entry.linkname = "../../out" if entry.type != tarfile.REGTYPE else ""
                     packed.addfile(entry, io.BytesIO(content))
-    except (ValueError, UnicodeError):  # a name that cannot be packed
+    except (ValueError, IndexError, OSError):  # a name that cannot be packed
         pass
     content = out.getvalue()
     for _ in range(draw(st.integers(0, 2))):

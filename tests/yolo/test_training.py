@@ -17,10 +17,11 @@ from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import LOGGER
 
 from cnx_tutorial import YOLO, nn
-from cnx_tutorial.yolo import ConvNeXtTrainer, cores
+from cnx_tutorial.yolo import ConvNeXtTrainer
 from cnx_tutorial.yolo.cores import cpu_count
 from cnx_tutorial.yolo.model import OPTIMIZERS
 from cnx_tutorial.yolo.parser import CONFIGS
+from cnx_tutorial.yolo.quiet import threads_to_use
 
 SHORT = {"epochs": 1, "imgsz": 96, "batch": 4, "plots": False, "device": "cpu", "workers": 0, "verbose": False}
 IMAGE = np.zeros((96, 96, 3), np.uint8)
@@ -104,8 +105,7 @@ def test_boxes_that_the_head_cannot_draw_are_said_before_training(discs, tmp_pat
     assert any(said in message and "reg_max" in message for message in heard) == (reg_max == 2)
 
 
-def test_training_on_a_cpu_uses_every_free_core_and_channels_last_and_sets_threads_back(discs, tmp_path, monkeypatch):
-    monkeypatch.setattr(cores.Neighbours, "busy", lambda self: 0.0)  # whatever else runs beside this test
+def test_training_on_a_cpu_uses_every_core_and_channels_last_and_sets_threads_back(discs, tmp_path):
     seen = []
 
     def look(trainer):
@@ -116,7 +116,7 @@ def test_training_on_a_cpu_uses_every_free_core_and_channels_last_and_sets_threa
 
     torch.set_num_threads(1)
     train("yolov8n-convnext.yaml", discs, tmp_path, {"on_train_batch_end": look})
-    assert set(seen) == {(cpu_count(), True, "cpu")}
+    assert set(seen) == {(threads_to_use(), True, "cpu")}
     assert torch.get_num_threads() == 1
     torch.set_num_threads(cpu_count())
 
