@@ -131,12 +131,6 @@ def run_ultralytics(words: list[str]) -> list:
     return trained
 
 
-def val_images(trainer, count: int = 4) -> list[Path]:
-    """A few val images, evenly spread over the set."""
-    files = trainer.validator.dataloader.dataset.im_files
-    return [Path(files[i * len(files) // count]) for i in range(min(count, len(files)))]
-
-
 def train(words: list[str]) -> None:
     from cnx_tutorial.yolo import report
 
@@ -147,12 +141,16 @@ def train(words: list[str]) -> None:
             continue
         print(f"\n{or_warning(lambda yolo=yolo: report.table([report.summary(yolo)]), 'no table')}")
         print(f"weights  {trainer.best}")
-        file = trainer.save_dir / "truth_and_predictions.png"
-        dataset = trainer.validator.dataloader.dataset if trainer.validator else None
-        made = or_warning(lambda yolo=yolo, dataset=dataset, file=file: report.picture(
-            yolo, val_images(yolo.trainer), file, yolo.trainer.args.imgsz, truth=report.labels_of(dataset)
-        ), "none")  # fmt: skip
-        print(f"picture  {made}")
+        print(f"picture  {or_warning(lambda yolo=yolo: sheet(yolo), 'none')}")
+
+
+def sheet(yolo) -> Path:
+    """The picture of a few val images, in the folder of the training that has just ended."""
+    from cnx_tutorial.yolo import report
+
+    trainer = yolo.trainer
+    images, truth = report.examples(trainer)
+    return report.picture(yolo, images, trainer.save_dir / "truth_and_predictions.png", trainer.args.imgsz, truth=truth)
 
 
 def or_warning(make, instead: str) -> object:
