@@ -91,7 +91,8 @@ def examples(trainer, count: int = 4) -> tuple[list[Path], list[np.ndarray]]:
         dataset = trainer.validator.dataloader.dataset
     else:  # after a training on several GPUs, whose processes are gone
         dataset = build_yolo_dataset(trainer.args, trainer.data["val"], 1, trainer.data, mode="val")
-    chosen = [dataset.labels[i * len(dataset.labels) // count] for i in range(min(count, len(dataset.labels)))]
+    count = min(count, len(dataset.labels))
+    chosen = [dataset.labels[i * len(dataset.labels) // count] for i in range(count)]
     rows = [np.concatenate([label["cls"], label["bboxes"]], 1) for label in chosen]
     return [Path(label["im_file"]) for label in chosen], rows
 
