@@ -89,7 +89,10 @@ def is_theirs(data: str) -> bool:
     if os.path.exists(data):  # noqa: PTH110 (a name that no system takes is False here)
         return False
     names = [data] if data.endswith((".yaml", ".yml")) else [f"{data}.yaml", f"{data}.yml"]
-    return "\0" not in data and any(check_file(name, hard=False) for name in names)
+    try:
+        return "\0" not in data and any(check_file(name, hard=False) for name in names)
+    except OSError:  # a name that no system takes
+        return False
 
 
 def run_ultralytics(words: list[str]) -> list:
@@ -370,7 +373,7 @@ def quoted(word: str) -> str:
 def one_line(error: BaseException) -> str:
     """An error's text; of one that nobody wrote for users, its type before it."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    text = text.strip() or type(error).__name__
+    text = text.strip()[:3000] or type(error).__name__
     return text if isinstance(error, ValueError | OSError | SyntaxError) else f"{type(error).__name__}: {text}"
 
 

@@ -178,6 +178,17 @@ WRONG = {
 }
 
 
+WRONG |= {
+    "compare without a value": (["compare", "model="], ["model= has no value"]),
+    "compare with a bare word": (["compare", "cfg"], ["key=value", "'cfg'"]),
+    "train without a value": (["train", "data="], ["data= has no value"]),
+    "nothing to resume": (["train", "resume=True"], ["nothing to resume", "Start again"]),
+    "resume of nothing": (["train", "resume=gone/weights/last.pt"], ["no checkpoint gone/weights/last.pt"]),
+    "a name that no system takes": (["train", "data=" + "x" * 5000], ["cannot be read", "5000 characters"]),
+    "epochs in letters": (["train", "epochs=many"], ["epochs"]),
+}
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_is_one_message_and_nothing_is_written(name, tmp_path):
     words, told = WRONG[name]
@@ -186,6 +197,33 @@ def test_a_mistake_is_one_message_and_nothing_is_written(name, tmp_path):
     assert run.returncode == 1 and "Traceback" not in said, said
     assert not [part for part in told if part not in said], said
     assert not listing(tmp_path)
+
+
+def test_a_set_of_ours_is_found_without_its_suffix_and_ascii_terminals_get_no_traceback(tmp_path):
+    words = ("train", "data=smears", "fraction=0.05", "epochs=1", "imgsz=32", "batch=8", "plots=False")
+    run = cnx(*words, cwd=tmp_path, LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "audit of" in run.stdout and "smears.yaml" in run.stdout
+    assert "Logging error" not in run.stderr and "Traceback" not in run.stderr
+    assert (tmp_path / "runs" / "smears" / "truth_and_predictions.png").is_file()
+
+
+def test_a_traceback_is_shown_to_those_who_ask_for_it(tmp_path):
+    run = cnx("train", "data=gone.yaml", cwd=tmp_path, CNX_DEBUG="1")
+    assert run.returncode == 1 and "Traceback" in run.stderr and "cnx: gone.yaml has 1 errors" in run.stderr
+
+
+def test_a_broken_checkpoint_names_the_whole_one_beside_it(few, tmp_path):
+    run = cnx("train", f"data={few}", "epochs=1", "imgsz=32", "batch=4", "plots=False", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    last = tmp_path / "runs/few/weights/last.pt"
+    last.write_bytes(last.read_bytes()[:1000])
+    run = cnx("train", "resume=True", cwd=tmp_path)
+    assert (
+        run.returncode == 1
+        and "is not a whole checkpoint (1000 bytes)" in run.stderr
+        and "best.pt is whole" in run.stderr
+    )
 
 
 def test_a_yaml_with_a_wrong_row_is_one_message(few, tmp_path):

@@ -43,7 +43,7 @@ def audit(
         task, single_cls, classes, fraction: as in Ultralytics' arguments for the training; they change what its labels mean.
     """
     report = AuditReport(Path(data))
-    if report.data.is_file() and is_archive(report.data):
+    if is_file(report.data) and is_archive(report.data):
         return audit_archive(report, task=task, single_cls=single_cls, classes=classes, fraction=fraction)
     content = read_yaml(report, fraction)
     if content:

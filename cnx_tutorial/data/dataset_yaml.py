@@ -63,7 +63,8 @@ def read_yaml(report: AuditReport, fraction: float | list = 1.0, root: Path | No
         report.problems.append(Problem("error", report.data, None, str(wrong)))
         return None
     except (OSError, ValueError, RuntimeError) as error:  # a name of 5,000 characters, a zero byte, links in a circle
-        report.problems.append(Problem("error", report.data, None, f"cannot be read ({str(error)[:300]})"))
+        reason = getattr(error, "strerror", None) or str(error)[:300]
+        report.problems.append(Problem("error", report.data, None, f"cannot be read ({reason})"))
         return None
     for split, listed in places.items():
         data.files[split] = images_of(report, split, listed, content.get("download"))

@@ -11,6 +11,12 @@ class DataError(ValueError):
     """A data set that must not be trained on as it is."""
 
 
+def shown(file: Path) -> str:
+    """A file's name, of a name that no system takes only its ends."""
+    name = str(file)
+    return name if len(name) <= 1000 else f"{name[:100]} ... {name[-100:]} ({len(name)} characters)"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One finding. severity: "error" or "warning"; line: 1 for the first line of a label file, None for a whole file."""
@@ -21,7 +27,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.file}{'' if self.line is None else f':{self.line}'}: {self.message}"
+        return f"{self.severity}: {shown(self.file)}{'' if self.line is None else f':{self.line}'}: {self.message}"
 
 
 @dataclass
@@ -44,12 +50,16 @@ class AuditReport:
         if self.errors:
             lines = "\n  ".join(map(str, self.errors[:5]))
             more = (
-                f"\n  ... and {len(self.errors) - 5} more: cnx data audit {self.data}" if len(self.errors) > 5 else ""
+                f"\n  ... and {len(self.errors) - 5} more: cnx data audit {shown(self.data)}"
+                if len(self.errors) > 5
+                else ""
             )
-            raise DataError(f"{self.data} has {len(self.errors)} errors; fix or remove these files:\n  {lines}{more}")
+            raise DataError(
+                f"{shown(self.data)} has {len(self.errors)} errors; fix or remove these files:\n  {lines}{more}"
+            )
 
     def __str__(self) -> str:
-        lines = [f"audit of {self.data}"]
+        lines = [f"audit of {shown(self.data)}"]
         for split, count in self.images.items():
             kinds = ", ".join(f"{self.names.get(k, k)} {n}" for k, n in sorted(self.boxes[split].items()))
             lines.append(f"  {split}: {count} images, {sum(self.boxes[split].values())} boxes ({kinds or 'none'})")

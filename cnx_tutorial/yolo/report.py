@@ -129,6 +129,7 @@ def read_image(file: Path, channels: int) -> np.ndarray:
 
 def as_rgb(pixels: np.ndarray) -> np.ndarray:
     """What `read_image` returns, as (height, width, 3) to look at: of many channels the first three, of one or two the first in gray."""
+    pixels = np.atleast_3d(pixels)
     if pixels.dtype != np.uint8:
         pixels = (255.0 * (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-9)).astype(np.uint8)
     return pixels[..., 2::-1] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)

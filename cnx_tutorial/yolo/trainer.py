@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 from ultralytics.models.yolo.detect import DetectionTrainer
-from ultralytics.utils import LOGGER
+from ultralytics.utils import LOGGER, RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
 from cnx_tutorial.yolo import files
@@ -88,7 +88,8 @@ class ConvNeXtTrainer(DetectionTrainer):
         if ckpt is None or not self.resume:
             return
         epochs = ckpt.get("epoch", -1) + 1
-        keep_epochs(self.csv, epochs)
+        if RANK in (-1, 0):
+            keep_epochs(self.csv, epochs)
         if epochs >= self.epochs:
             raise AllEpochsDone
         super().resume_training(ckpt)

@@ -148,7 +148,7 @@ def attempt(d: dict, folder: Path) -> str:
     finally:
         parser.MOST_PARAMETERS = most
     try:
-        out = model.eval()(torch.rand(1, model.yaml.get("channels", 3), 64, 64))
+        out = model.eval()(torch.rand(1, model.yaml.get("channels", 3), 256, 256))
     except Exception as error:
         raise Escape(f"built, and does not run: {type(error).__name__}") from error
     if not all(t.isfinite().all() for t in tensors(out)):

@@ -59,7 +59,7 @@ def files(draw) -> object:
         elif what == "drop":
             del state[name]
         elif what == "rename":
-            state[draw(st.one_of(st.text(max_size=5), st.integers(), st.just(name + ".x")))] = state.pop(name)
+            state[draw(st.one_of(st.text(max_size=5), st.integers(), st.just(f"{name}.x")))] = state.pop(name)
         elif what == "add":
             state[draw(st.text(max_size=5))] = draw(st.sampled_from([1, "x", None, torch.zeros(2)]))
         else:

@@ -133,12 +133,43 @@ def test_images_without_labels_have_no_true_boxes(tmp_path):
     assert report.summary(yolo)["mAP50"] == "0.000"
 
 
-@pytest.mark.parametrize("label", [LINE, POLYGON, LINE.replace(" ", "\t"), "\ufeff" + LINE])
+@pytest.mark.parametrize(
+    "label",
+    [LINE, POLYGON, LINE.replace(" ", "\t"), "\ufeff" + LINE, LINE * 2, "", "0 nan 0.5 0.5 0.5\n", "not a label\n"],
+)
 def test_label_files_without_a_training_are_read_as_ultralytics_reads_them(label, tmp_path):
-    dataset = ultralytics_reads(data_set(tmp_path, label=label))
-    assert np.allclose(dataset.labels[0]["bboxes"], [BOX[1:]])
-    assert np.allclose(report.true_boxes(Path(dataset.im_files[0]), 64, 96), [(1, 8, 42, 24, 54)])
+    data = data_set(tmp_path)
+    (tmp_path / "labels" / "val" / "1.txt").write_text(label, encoding="utf-8")
+    dataset = ultralytics_reads(data)
+    theirs = {Path(one["im_file"]).name: one for one in dataset.labels}.get("1.png", {"bboxes": [], "cls": []})
+    expected = [(*cls, *box) for cls, box in zip(theirs["cls"], theirs["bboxes"], strict=True)]
+    assert len(expected) == (1 if "0.125" in label else 0)
+    ours = report.true_boxes(tmp_path / "images" / "val" / "1.png", 64, 96)
+    assert np.allclose(ours, report.in_pixels(np.array(expected).reshape(-1, 5), 64, 96)) and len(ours) == len(expected)
+    assert not ours or np.allclose(ours, [(1, 8, 42, 24, 54)])
     assert report.true_boxes(tmp_path / "images" / "val" / "no label.png", 64, 96) == []
+
+
+def test_the_boxes_that_are_given_are_drawn(tmp_path, monkeypatch):
+    drawn, real = [], report.Rectangle
+    monkeypatch.setattr(report, "Rectangle", lambda *args, **keys: drawn.append(args) or real(*args, **keys))
+    yolo, (image, _) = YOLO("yolov8n-convnext.yaml"), sorted(data_set(tmp_path).parent.glob("images/val/*"))
+    report.picture(yolo, [image], tmp_path / "a.png", 64, conf=0.99)
+    assert drawn[0] == ((8, 42), 16, 12)
+    report.picture(yolo, [image], tmp_path / "b.png", 64, conf=0.99, truth=[np.array([[0, 0.25, 0.25, 0.5, 0.5]])])
+    assert drawn[2] == ((0, 0), 32, 48) and {file.name for file in tmp_path.glob("*.p*")} == {"a.png", "b.png"}
+
+
+@pytest.mark.parametrize("shape", [(20, 40), (20, 40, 1), (20, 40, 2), (20, 40, 3), (20, 40, 4), (20, 40, 7)])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_every_kind_of_image_can_be_looked_at(shape, kind):
+    seen = report.as_rgb(np.arange(np.prod(shape)).reshape(shape).astype(kind))
+    assert seen.shape == (20, 40, 3) and seen.dtype == np.uint8
+
+
+def test_colours_are_in_the_order_of_the_screen():
+    blue_green_red = np.array([[[255, 0, 10]]], np.uint8)
+    assert report.as_rgb(blue_green_red).tolist() == [[[10, 0, 255]]]
 
 
 def test_a_picture_that_cannot_be_made_costs_a_warning(tmp_path, monkeypatch, capsys):
