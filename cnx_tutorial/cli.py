@@ -25,7 +25,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cnx_tutorial.paths import DATASETS, GET_THEM, NOTEBOOKS, data_home, is_checkout
+
 MODEL, DATA = "yolov8n-convnext.yaml", "smears.yaml"
+SPLITS = ("train", "val", "test")
 # For sets of a few hundred small images. Ultralytics' defaults are for COCO: batches are gathered up to 64 images before a step (nbs), and an
 # optimizer named by hand starts its biases at a rate of 0.1. MuSGD finds more than AdamW here
 # (benchmarks/NOTES.md). Where you name a value, yours counts.
@@ -134,12 +137,6 @@ def run_ultralytics(words: list[str]) -> list:
     return trained
 
 
-def val_images(trainer, count: int = 4) -> list[Path]:
-    """A few val images, evenly spread over the set."""
-    files = trainer.validator.dataloader.dataset.im_files
-    return [Path(files[i * len(files) // count]) for i in range(min(count, len(files)))]
-
-
 def train(words: list[str]) -> None:
     from cnx_tutorial.yolo import report
 
@@ -150,12 +147,16 @@ def train(words: list[str]) -> None:
             continue
         print(f"\n{or_warning(lambda yolo=yolo: report.table([report.summary(yolo)]), 'no table')}")
         print(f"weights  {trainer.best}")
-        file = trainer.save_dir / "truth_and_predictions.png"
-        dataset = trainer.validator.dataloader.dataset if trainer.validator else None
-        made = or_warning(lambda yolo=yolo, dataset=dataset, file=file: report.picture(
-            yolo, val_images(yolo.trainer), file, yolo.trainer.args.imgsz, truth=report.labels_of(dataset)
-        ), "none")  # fmt: skip
-        print(f"picture  {made}")
+        print(f"picture  {or_warning(lambda yolo=yolo: sheet(yolo), 'none')}")
+
+
+def sheet(yolo) -> Path:
+    """The picture of a few val images, in the folder of the training that has just ended."""
+    from cnx_tutorial.yolo import report
+
+    trainer = yolo.trainer
+    images, truth = report.examples(trainer)
+    return report.picture(yolo, images, trainer.save_dir / "truth_and_predictions.png", trainer.args.imgsz, truth=truth)
 
 
 def or_warning(make, instead: str) -> object:
@@ -256,14 +257,15 @@ def data(words: list[str]) -> None:
     if args.command == "bccd":
         from cnx_tutorial.data.bccd import prepare
 
-        print(prepare(args.out, args.source, overwrite=args.overwrite))
-        print(next_step(args.out or DATASETS / "bccd", "bccd"))
+        out = args.out or data_home() / "bccd"
+        print(prepare(out, args.source, overwrite=args.overwrite))
+        print(next_step(out))
     elif args.command == "smears":
         from cnx_tutorial.data.smears import draw
 
-        out = draw(args.out or DATASETS / "smears", args.seed, args.train, args.val, args.overwrite)
+        out = draw(args.out or data_home() / "smears", args.seed, args.train, args.val, args.overwrite)
         print(out)
-        print(next_step(out, "smears"))
+        print(next_step(out))
     else:
         from cnx_tutorial.data.audit import audit
         from cnx_tutorial.yolo.model import find_data
@@ -273,49 +275,82 @@ def data(words: list[str]) -> None:
         report.raise_if_errors()
 
 
-def next_step(folder: Path, kind: str) -> str:
+def next_step(folder: Path) -> str:
     """How to train on a set that was just made; where it has a folder of its own, it gets a data YAML beside it, which says where it lies."""
-    ours, file = DATASETS / f"{kind}.yaml", folder.with_name(f"{folder.name}.yaml")
-    if folder.resolve() == (DATASETS / kind).resolve():
-        return f"to train on it: cnx train data={ours.name}"
+    import yaml
+
+    from cnx_tutorial.data.smears import NAMES
+
+    file = folder.with_name(f"{folder.name}.yaml")
+    if folder.resolve().parent == DATASETS.resolve() and file.exists():
+        return f"to train on it: cnx train data={file.name}"
     if file.exists():
         return f"{file} was there already and is as it was; to train on it: cnx train {quoted(f'data={file}')}"
-    text = ours.read_text(encoding="utf-8")
-    for split in ("train", "val", "test"):
-        place = json.dumps(
-            f"{folder.name}/images/{split}", ensure_ascii=False
-        )  # as YAML quotes: any sign may be in a folder's name
-        text = text.replace(f"{split}: {kind}/images/{split}", f"{split}: {place}")
-    file.write_text(text, encoding="utf-8")
+    there = {split: f"{folder.name}/images/{split}" for split in SPLITS if (folder / "images" / split).is_dir()}
+    said = yaml.safe_dump(
+        {**there, "names": dict(enumerate(NAMES))}, sort_keys=False, allow_unicode=True, width=float("inf")
+    )
+    with whole(file) as draft:
+        draft.write_text(f"# Made by `cnx data`. Paths are relative to this file.\n{said}", encoding="utf-8")
     return f"to train on it: cnx train {quoted(f'data={file}')}"
 
 
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A draft beside `file` to write to; it is moved into place when the block has ended well, so that `file` is complete or not there."""
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield draft
+        draft.replace(file)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
 def own_copies(notebooks: Path) -> Path:
-    """The folder my_work in `notebooks`, with a copy of each exercise notebook to solve; a copy that is there is left as it is."""
+    """The folder my_work in `notebooks`, with a copy of each exercise notebook to solve; a copy that is there is left as it is.
+
+    Raises:
+        OSError: a copy cannot be written; a copy is whole or not there.
+    """
     folder = notebooks / "my_work"
-    folder.mkdir(exist_ok=True)
     for exercise in sorted((notebooks / "exercises").glob("*.ipynb")):
         copy = folder / exercise.name
-        if not copy.exists():
-            draft = folder / f".{exercise.name}.{uuid.uuid4().hex[:8]}.part"
-            try:
-                shutil.copy(exercise, draft)
-                draft.rename(copy)  # a copy is whole or not there, also on a full disk
-            except OSError as error:
-                raise OSError(
-                    f"{copy} could not be written ({error.strerror}); make room, or copy {exercise} to a folder of yours"
-                ) from error
-            finally:
-                draft.unlink(missing_ok=True)
+        if copy.exists():
+            continue
+        try:
+            folder.mkdir(exist_ok=True)
+            with whole(copy) as draft:
+                shutil.copyfile(exercise, draft)
+        except OSError as error:
+            raise OSError(
+                f"{copy} could not be written ({error.strerror}). Make room, or copy {exercise.parent} to a folder of yours "
+                "and open that: cnx lab FOLDER"
+            ) from error
     return folder
 
 
+def cut_off(folder: Path) -> list[Path]:
+    """The notebooks in a folder that are no whole JSON file, so that JupyterLab cannot open them."""
+    found = []
+    for notebook in sorted(folder.glob("*.ipynb")):
+        try:
+            json.loads(notebook.read_text(encoding="utf-8"))
+        except ValueError:
+            found.append(notebook)
+    return found
+
+
 def lab(words: list[str]) -> int:
-    notebooks = Path(__file__).parents[1] / "notebooks"
     named = any(Path(word).exists() for word in words)  # a notebook or folder of one's own to open
-    folder = [str(notebooks)] if notebooks.is_dir() and not named else []
+    folder = [str(NOTEBOOKS)] if NOTEBOOKS.is_dir() and not named else []
     if folder:
-        print(f"Your own copies of the notebooks, to solve the exercises in: {own_copies(notebooks)}")
+        copies = own_copies(NOTEBOOKS)
+        print(f"Your own copies of the notebooks, to solve the exercises in: {copies}")
+        for notebook in cut_off(copies):
+            print(f"{notebook} is cut off and cannot be opened: remove or rename it, and cnx lab makes a new copy.")
+    elif not is_checkout():
+        print(f"The notebooks are not installed with the package: {GET_THEM}")
     return subprocess.run([sys.executable, "-m", "jupyterlab", *folder, *words]).returncode
 
 
@@ -388,7 +423,6 @@ def run(words: list[str]) -> int:
     return 0
 
 
-DATASETS = Path(__file__).parents[1] / "datasets"
 HELP = {"help", "-h", "--help"}
 OWN = {"train": train, "compare": compare, "data": data, "lab": lab}
 

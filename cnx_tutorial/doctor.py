@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-DATASETS = Path(__file__).parents[1] / "datasets"
+from cnx_tutorial.paths import GET_THEM, data_home, is_checkout
 
 
 def examine() -> int:
@@ -89,10 +89,14 @@ def device() -> list[str]:
 
 
 def folders() -> list[str]:
-    fixes = []
-    for name, command in (("smears", "cnx data smears"), ("bccd", "cnx data bccd")):
-        there = (DATASETS / name).is_dir()
-        line(name, str(DATASETS / name) if there else f"not here; make it with: {command}")
+    fixes, home = [], data_home()
+    for name in ("smears", "bccd"):
+        there = (home / name).is_dir() and (home / f"{name}.yaml").is_file()
+        line(name, str(home / name) if there else f"not here; make it with: cnx data {name}")
+        if name == "smears" and not there:  # what a bare `cnx train` trains on
+            fixes.append("the drawn smears are missing: cnx data smears")
+    if not is_checkout():
+        line("notebooks", f"not installed with the package; to get them: {GET_THEM}")
     line("runs go to", str(Path.cwd() / "runs"))
     if not os.access(Path.cwd(), os.W_OK):
         fixes.append(f"{Path.cwd()} is read-only: change to a folder of yours, or give project=FOLDER")

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
-from cnx_tutorial.cli import RECIPE, with_recipe
+from cnx_tutorial.cli import RECIPE, cut_off, next_step, own_copies, with_recipe
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 
@@ -212,20 +213,6 @@ def test_a_traceback_is_shown_to_those_who_ask_for_it(tmp_path):
     assert run.returncode == 1 and "Traceback" in run.stderr and "cnx: gone.yaml has 1 errors" in run.stderr
 
 
-def test_a_picture_that_fails_costs_a_warning_and_not_the_training(monkeypatch, capsys, few, tmp_path):
-    from cnx_tutorial import cli
-    from cnx_tutorial.yolo import report
-
-    def fails(*args, **kwargs):
-        raise RuntimeError("no ink")
-
-    monkeypatch.setattr(report, "picture", fails)
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["train", f"data={few}", "epochs=1", "imgsz=32", "batch=4", "plots=False"]) == 0
-    said = capsys.readouterr().out
-    assert "mAP50" in said and "picture  none (warning: it could not be made, RuntimeError: no ink" in said
-
-
 def test_a_broken_checkpoint_names_the_whole_one_beside_it(few, tmp_path):
     run = cnx("train", f"data={few}", "epochs=1", "imgsz=32", "batch=4", "plots=False", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -237,27 +224,6 @@ def test_a_broken_checkpoint_names_the_whole_one_beside_it(few, tmp_path):
         and "is not a whole checkpoint (1000 bytes)" in run.stderr
         and "best.pt is whole" in run.stderr
     )
-
-
-def test_a_copy_of_a_notebook_is_whole_or_not_there(tmp_path, monkeypatch):
-    from cnx_tutorial import cli
-
-    (tmp_path / "exercises").mkdir()
-    (tmp_path / "exercises" / "00.ipynb").write_text("{}", encoding="utf-8")
-
-    def full(source, target):
-        Path(target).write_text("{", encoding="utf-8")
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(shutil, "copy", full)
-        with pytest.raises(OSError, match=r"00\.ipynb could not be written .*make room"):
-            cli.own_copies(tmp_path)
-    assert listing(tmp_path / "my_work") == []
-    cli.own_copies(tmp_path)
-    (tmp_path / "my_work" / "00.ipynb").write_text("mine", encoding="utf-8")
-    cli.own_copies(tmp_path)
-    assert (tmp_path / "my_work" / "00.ipynb").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_yaml_with_a_wrong_row_is_one_message(few, tmp_path):
@@ -287,6 +253,70 @@ def test_doctor_says_what_is_here_and_that_nothing_is_to_be_fixed(tmp_path):
     for part in ("python", "torch ", "ultralytics", "jupyterlab", "device", "smears", "Nothing to fix"):
         assert part in run.stdout
     assert not listing(tmp_path)
+
+
+def test_without_the_repository_the_commands_say_what_is_missing_and_make_it_here(tmp_path):
+    """As after `pip install .`: the package alone, no datasets/ and no notebooks/ beside it."""
+    site, work = tmp_path / "site", tmp_path / "work"
+    shutil.copytree(
+        DATASETS.parent / "cnx_tutorial", site / "cnx_tutorial", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    work.mkdir()
+    run = cnx("doctor", cwd=work, PYTHONPATH=str(site))
+    assert run.returncode == 1 and "fix: the drawn smears are missing: cnx data smears" in run.stdout
+    assert "notebooks     not installed with the package" in run.stdout and "Nothing to fix" not in run.stdout
+    run = cnx("lab", "--version", cwd=work, PYTHONPATH=str(site))
+    assert run.returncode == 0 and "clone the repository" in run.stdout
+    run = cnx("data", "smears", "--train", "2", "--val", "1", cwd=work, PYTHONPATH=str(site))
+    assert run.returncode == 0 and not (site / "datasets").exists(), run.stderr
+    assert sorted(file.name for file in work.iterdir()) == ["smears", "smears.yaml"]
+    assert cnx("data", "audit", "smears.yaml", cwd=work, PYTHONPATH=str(site)).returncode == 0
+    run = cnx("doctor", cwd=work, PYTHONPATH=str(site))
+    assert run.returncode == 0 and "Nothing to fix" in run.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["mine", "a: b #c", "'quoted' \"twice\"", "\u8840 \u7403", "x" * 100 + " " + "y" * 100]
+)
+def test_a_set_in_any_folder_gets_a_data_yaml_that_finds_it(name, tmp_path):
+    folder = tmp_path / name
+    for split in ("train", "val"):
+        (folder / "images" / split).mkdir(parents=True)
+    assert next_step(folder).startswith("to train on it: cnx train ")
+    said = yaml.safe_load((tmp_path / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert said["names"] == {0: "Platelets", 1: "RBC", 2: "WBC"} and "test" not in said
+    assert all((tmp_path / said[split]).is_dir() for split in ("train", "val"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([name, f"{name}.yaml"])
+
+
+def test_lab_copies_the_exercises_once_and_names_a_copy_that_is_cut_off(tmp_path):
+    exercises = tmp_path / "exercises"
+    exercises.mkdir()
+    for name in ("a", "b", "c"):
+        (exercises / f"{name}.ipynb").write_text('{"cells": []}', encoding="utf-8")
+    folder = own_copies(tmp_path)
+    assert folder == tmp_path / "my_work" and listing(folder) == ["a.ipynb", "b.ipynb", "c.ipynb"]
+    (folder / "a.ipynb").write_text('{"cells": ["mine"]}', encoding="utf-8")
+    (folder / "b.ipynb").write_text('{"cells": [', encoding="utf-8")
+    (folder / "c.ipynb").write_text("", encoding="utf-8")
+    assert own_copies(tmp_path) == folder and listing(folder) == ["a.ipynb", "b.ipynb", "c.ipynb"]
+    assert (folder / "a.ipynb").read_text(encoding="utf-8") == '{"cells": ["mine"]}'
+    assert [file.name for file in cut_off(folder)] == ["b.ipynb", "c.ipynb"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
+def test_lab_leaves_no_half_of_a_copy_where_a_file_cannot_be_written_whole(tmp_path):
+    (tmp_path / "exercises").mkdir()
+    (tmp_path / "exercises" / "a.ipynb").write_text("[" + "0," * 50_000 + "0]", encoding="utf-8")
+    code = (
+        "import resource, sys; from pathlib import Path; from cnx_tutorial.cli import own_copies\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "try: own_copies(Path(sys.argv[1]))\n"
+        "except OSError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert "a.ipynb could not be written (File too large). Make room" in run.stdout, run.stderr
+    assert not listing(tmp_path / "my_work")
 
 
 def test_doctor_tells_a_package_that_is_too_old_and_how_to_mend_it(monkeypatch, capsys):

@@ -79,7 +79,8 @@ def test_local_links_and_pictures_resolve(name):
 def test_commands_of_the_readme_exist():
     targets = re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)
     assert {"train", "test", "lab", "lint", "notebooks"} <= set(targets)
-    assert set(re.findall(r"`?make ([a-z]+)", text("README.md") + text("CONTRIBUTING.md"))) <= set(targets)
+    named = re.findall(r"(?:^|`)make ([a-z]+)", text("README.md") + text("CONTRIBUTING.md"), re.MULTILINE)
+    assert {"train", "pythons", "matrix", "help"} <= set(named) <= set(targets)
 
 
 def test_the_readmes_cpu_figure_is_the_stored_one():
@@ -229,9 +230,10 @@ def test_every_pin_installs_on_every_python_that_we_promise():
             about = metadata(name)
         except PackageNotFoundError:  # only on another system
             continue
-        looked += about["Version"] == pin
-        wanted = SpecifierSet(about["Requires-Python"] or "")
-        refused += [f"{name} {pin} wants Python {wanted}, so not {v}" for v in pythons if not wanted.contains(v)]
+        if about["Version"] == pin:
+            looked += 1
+            wanted = SpecifierSet(about["Requires-Python"] or "")
+            refused += [f"{name} {pin} wants Python {wanted}, so not {v}" for v in pythons if not wanted.contains(v)]
     if looked < len(pins) / 2:
         pytest.skip("another environment than the pinned one is installed")
     assert not refused

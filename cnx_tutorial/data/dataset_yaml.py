@@ -80,7 +80,9 @@ def find_yaml(given: Path) -> Path:
     if not given.exists() and given.suffix not in (".yaml", ".yml"):
         given = next((named for suffix in (".yaml", ".yml") if (named := Path(f"{given}{suffix}")).exists()), given)
     if not given.exists():
-        raise Wrong(f"no such data YAML (looked for {given.absolute()}); give a file such as datasets/smears.yaml")
+        raise Wrong(
+            f"no such data YAML (looked for {given.absolute()}); give a file such as datasets/smears.yaml, or make one: cnx data smears"
+        )
     if given.is_dir():
         found = next((f for e in ("*.yaml", "*.yml") if (f := list(given.glob(e)) or list(given.rglob(e)))), [])
         if len(found) > 1:

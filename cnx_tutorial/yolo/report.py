@@ -5,6 +5,7 @@ import warnings
 from copy import deepcopy
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,21 +13,23 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from ultralytics.data import build_yolo_dataset
+from ultralytics.utils.patches import imread
 
 from cnx_tutorial.data.labels import is_file, label_file, read_labels
 from cnx_tutorial.yolo.files import WholePath
 
-COLOURS = (
-    "#E69F00",
-    "#0072B2",
-    "#CC79A7",
-    "#009E73",
-    "#D55E00",
-    "#56B4E9",
-    "#F0E442",
-    "#000000",
-)  # Okabe and Ito: colour-blind safe
+# Okabe and Ito's colours, which a colour-blind reader can tell apart
+COLOURS = ("#E69F00", "#0072B2", "#CC79A7", "#009E73", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 STYLES = ("-", "--", ":", "-.")
+FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}  # as in Ultralytics; with any other number all channels are read
+
+
+def in_channels(model: nn.Module) -> int:
+    """How many channels an image has for this model: what its YAML says, else what its first convolution takes."""
+    said = getattr(model, "yaml", None) or {}
+    first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
+    return said.get("channels") or first.in_channels
 
 
 @torch.no_grad()
@@ -37,14 +40,9 @@ def gflops(model: nn.Module, imgsz: int) -> float:
     and additions are not counted, by it or by anybody's table.
     """
     model = deepcopy(model).float().eval()
-    first = next(module for module in model.modules() if isinstance(module, nn.Conv2d)).weight
-    channels = (
-        model.yaml["channels"]
-        if isinstance(getattr(model, "yaml", None), dict) and "channels" in model.yaml
-        else first.shape[1]
-    )
+    image = torch.zeros(1, in_channels(model), imgsz, imgsz, device=next(model.parameters()).device)
     with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, channels, imgsz, imgsz, device=first.device))
+        model(image)
     return counter.get_total_flops() / 1e9
 
 
@@ -87,9 +85,16 @@ def table(columns: list[dict[str, str]]) -> str:
 Box = tuple[int, float, float, float, float]  # class, x1, y1, x2, y2 in pixels
 
 
-def labels_of(dataset) -> dict[str, np.ndarray]:
-    """What Ultralytics holds a model against: for each image file of its data set, rows (class, x, y, width, height) in parts of the image."""
-    return {label["im_file"]: np.concatenate([label["cls"], label["bboxes"]], 1) for label in dataset.labels}
+def examples(trainer, count: int = 4) -> tuple[list[Path], list[np.ndarray]]:
+    """A few val images, evenly spread over the set, and for each the rows (class, x, y, width, height) that Ultralytics holds a model against."""
+    if trainer.validator:
+        dataset = trainer.validator.dataloader.dataset
+    else:  # after a training on several GPUs, whose processes are gone
+        dataset = build_yolo_dataset(trainer.args, trainer.data["val"], 1, trainer.data, mode="val")
+    count = min(count, len(dataset.labels))
+    chosen = [dataset.labels[i * len(dataset.labels) // count] for i in range(count)]
+    rows = [np.concatenate([label["cls"], label["bboxes"]], 1) for label in chosen]
+    return [Path(label["im_file"]) for label in chosen], rows
 
 
 def true_boxes(image: Path, width: int, height: int) -> list[Box]:
@@ -105,16 +110,38 @@ def in_pixels(rows: np.ndarray, width: int, height: int) -> list[Box]:
     ]
 
 
+def read_image(file: Path, channels: int) -> np.ndarray:
+    """An image as Ultralytics trains on it: (height, width, channels), three of them in OpenCV's order, blue first.
+
+    Raises:
+        OSError: the file cannot be read as an image.
+    """
+    stored = file.with_suffix(".npy")  # `cache=disk` writes it, and it is read instead where it is not older
+    if is_file(stored) and stored.stat().st_mtime >= file.stat().st_mtime:
+        pixels = np.atleast_3d(np.load(stored))
+        if pixels.shape[2] == channels:
+            return pixels
+    pixels = imread(file, FLAGS.get(channels, cv2.IMREAD_UNCHANGED))
+    if pixels is None:
+        raise OSError(f"{file} cannot be read as an image")
+    return pixels
+
+
 def as_rgb(pixels: np.ndarray) -> np.ndarray:
-    """An image as the predictor read it, (height, width, channels) in OpenCV's order, as (height, width, 3) to look at."""
+    """What `read_image` returns, as (height, width, 3) to look at: of many channels the first three, of one or two the first in gray."""
+    pixels = np.atleast_3d(pixels)
     if pixels.dtype != np.uint8:
         pixels = (255.0 * (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-9)).astype(np.uint8)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     return pixels[..., 2::-1] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
 
 
+def look(kind: int) -> dict[str, str]:
+    """Colour and line of a class."""
+    return {"edgecolor": COLOURS[kind % len(COLOURS)], "linestyle": STYLES[kind % len(STYLES)]}
+
+
 def picture(
-    yolo, images: list[Path], file: Path, imgsz: int, conf: float = 0.25, truth: dict[str, np.ndarray] | None = None
+    yolo, images: list[Path], file: Path, imgsz: int, conf: float = 0.25, truth: list[np.ndarray] | None = None
 ) -> Path:
     """Draw each image twice, left with its labels, right with what the model finds, and save the sheet as a PNG.
 
@@ -124,41 +151,44 @@ def picture(
         file: where the PNG goes; it appears when it is complete.
         imgsz: side in pixels to which the model scales an image.
         conf: predictions less confident than this are not drawn.
-        truth: what `labels_of` says of the data set; None: the label files beside the images.
+        truth: for each image the rows of `examples`; None: what the label files beside the images say.
     """
-    names = yolo.names
     figure = Figure(figsize=(9, 3.5 * len(images)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(images), 2, squeeze=False)
-    for (left, right), result in zip(
-        axes, yolo.predict([str(i) for i in images], imgsz=imgsz, conf=conf, verbose=False), strict=True
-    ):
+    # Arrays, not paths: of a list of paths Ultralytics reads the first page alone of a TIFF that holds ten channels.
+    pixels = [read_image(Path(image), in_channels(yolo.model)) for image in images]
+    results = yolo.predict(pixels, imgsz=imgsz, conf=conf, verbose=False)
+    kinds = set()
+    for i, ((left, right), result) in enumerate(zip(axes, results, strict=True)):
         height, width = result.orig_shape
-        labelled = true_boxes(Path(result.path), width, height)
-        if truth is not None:
-            labelled = in_pixels(truth.get(result.path, np.zeros((0, 5))), width, height)
+        labelled = in_pixels(truth[i], width, height) if truth else true_boxes(Path(images[i]), width, height)
         found = [(int(c), *box) for c, box in zip(result.boxes.cls.tolist(), result.boxes.xyxy.tolist(), strict=True)]
-        for axis, title, boxes in (
-            (left, f"labelled: {len(labelled)} cells", labelled),
-            (right, f"predicted: {len(found)} cells", found),
-        ):
+        for axis, title, boxes in ((left, "labelled", labelled), (right, "predicted", found)):
             axis.imshow(as_rgb(result.orig_img))
-            axis.set_title(title)
+            axis.set_title(f"{title}: {len(boxes)} object{'s' * (len(boxes) != 1)}")
             axis.set_axis_off()
             for kind, x1, y1, x2, y2 in boxes:
-                style = {"edgecolor": COLOURS[kind % len(COLOURS)], "linestyle": STYLES[kind % len(STYLES)]}
-                axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=1.8, **style))
-    keys = [
-        Rectangle((0, 0), 1, 1, fill=False, edgecolor=COLOURS[k % len(COLOURS)], linestyle=STYLES[k % len(STYLES)])
-        for k in names
-    ]
-    words = [f" {name}" for name in names.values()]  # matplotlib leaves out a name that begins with _
-    legend = figure.legend(keys, words, loc="outside lower center", ncols=min(len(names), 6))
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a $ in a name is no formula
+                axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=1.8, **look(kind)))
+            kinds.update(box[0] for box in boxes)
+    legend(figure, {kind: yolo.names.get(kind, str(kind)) for kind in sorted(kinds)})
     image = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of signs that the font does not have
         figure.savefig(image, dpi=100, format="png")
     WholePath(file).write_bytes(image.getvalue())
     return file
+
+
+def legend(figure: Figure, names: dict[int, str], most: int = 24, longest: int = 30) -> None:
+    """Below the images, the classes that are on the sheet; where they are too many, the first of them."""
+    keys = [Rectangle((0, 0), 1, 1, fill=False, **look(kind)) for kind in names][:most]
+    # matplotlib leaves out a name that begins with _, hence the blank
+    words = [" " + " ".join(str(name).split())[:longest] for name in names.values()][:most]
+    if len(names) > most:
+        keys.append(Rectangle((0, 0), 1, 1, fill=False, linewidth=0))
+        words.append(f"and {len(names) - most} more classes")
+    columns = max(1, min(len(keys), 90 // (max(map(len, words), default=0) + 8)))
+    if keys:
+        for text in figure.legend(keys, words, loc="outside lower center", ncols=columns).get_texts():
+            text.set_parse_math(False)  # a $ in a name is no formula

@@ -202,5 +202,6 @@ def boxes_out_of_reach(head: nn.Module, labels: list[dict], imgsz: int) -> int:
     """
     if getattr(head, "reg_max", 1) == 1:
         return 0
-    sides = [label["bboxes"][:, 2:] * label["shape"][::-1] / max(label["shape"]) * imgsz for label in labels]
-    return int((np.concatenate(sides).max(1) > reach(head)).sum())
+    known = [label for label in labels if "shape" in label]  # rect=True takes the shapes out of the labels
+    sides = [label["bboxes"][:, 2:] * label["shape"][::-1] / max(label["shape"]) * imgsz for label in known]
+    return int((np.concatenate(sides).max(1) > reach(head)).sum()) if sides else 0
