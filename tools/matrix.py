@@ -22,8 +22,8 @@ VERSIONS = "from importlib.metadata import version as v; print(*(v(n) for n in (
 TABLE = "| torch | torchvision | ultralytics | NumPy | Python, system | result |\n|---|---|---|---|---|---|\n"
 HEAD = """# Versions that were tried
 
-Each row is an environment of its own, with the newest of all other packages, in which the tests of layers and bridge ran. Printed and written here by
-`make matrix`; the lower ends of the ranges in `pyproject.toml` are the oldest rows.
+Each row is an environment of its own, with the newest of all other packages, in which TESTS ran. Printed and written here by `make matrix`; the
+lower ends of the ranges in `pyproject.toml` are the oldest rows.
 
 """
 
@@ -83,7 +83,8 @@ def main() -> int:
             passed &= fine
             rows.append("| " + " | ".join([*installed, where, said]) + " |")
             print(rows[-1], flush=True)
-            args.out.write_text(HEAD + TABLE + "\n".join(rows) + "\n", encoding="utf-8")
+            head = HEAD.replace("TESTS", ", ".join(f"`{test}`" for test in args.tests))
+            args.out.write_text(head + TABLE + "\n".join(rows) + "\n", encoding="utf-8")
     return int(not passed)
 
 

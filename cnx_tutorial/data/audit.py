@@ -42,8 +42,8 @@ def audit(
         data: a data YAML, a folder with one, or a zip or tar archive with one.
         task, single_cls, classes, fraction: as in Ultralytics' arguments for the training; they change what its labels mean.
     """
-    report = AuditReport(Path(data))
-    if is_file(report.data) and is_archive(report.data):
+    report = AuditReport(Path(str(data).strip()))
+    if is_file(report.data) and report.data.suffix not in (".yaml", ".yml") and is_archive(report.data):
         return audit_archive(report, task=task, single_cls=single_cls, classes=classes, fraction=fraction)
     content = read_yaml(report, fraction)
     if content:

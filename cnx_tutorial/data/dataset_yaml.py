@@ -68,10 +68,13 @@ def read_yaml(report: AuditReport, fraction: float | list = 1.0, root: Path | No
         return None
     for split, listed in places.items():
         data.files[split] = images_of(report, split, listed, content.get("download"))
-    share = fraction[0] if isinstance(fraction, list) and fraction else fraction
-    if isinstance(share, int | float) and share not in (0, 1) and data.files.get("train"):
-        files = data.files["train"]
-        data.files["train"] = files[: share if isinstance(share, int) else max(1, round(len(files) * share))]
+    for number, split in enumerate(SPLITS):
+        share = fraction if split == "train" else 1.0  # one number is for train alone, a list for all splits
+        if isinstance(fraction, list):
+            share = fraction[number] if number < len(fraction) else 1.0
+        if isinstance(share, int | float) and share not in (0, 1) and data.files.get(split):
+            files = data.files[split]
+            data.files[split] = files[: share if isinstance(share, int) else max(1, round(len(files) * share))]
     return data
 
 
@@ -111,7 +114,7 @@ def load(file: Path) -> dict:
             raise Wrong(f"is not YAML: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(content, dict):
         raise Wrong(f"a data YAML has the keys names, train and val; given: {type(content).__name__}")
-    return content
+    return {key: None if isinstance(value, str) and value == "None" else value for key, value in content.items()}
 
 
 def file_text(file: Path, errors: str = "strict") -> str:
@@ -149,6 +152,9 @@ def checked(content: dict) -> DataYaml:
         names = [f"class_{k}" for k in range(nc)]
     elif nc is not None and nc != len(names):
         raise Wrong(f"nc is {nc!r}, but there are {len(names)} names; leave nc out")
+    listed = names if isinstance(names, list) else list(names.values())
+    if nested := next((name for name in listed if isinstance(name, list | dict)), None):
+        raise Wrong(f"each of the names is one text; one of those given is a {type(nested).__name__}")
     try:
         named = {int(k): str(name) for k, name in (enumerate(names) if isinstance(names, list) else names.items())}
     except (TypeError, ValueError, OverflowError):

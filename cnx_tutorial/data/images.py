@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 SUFFIXES = ("avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp")
 THROUGH_PILLOW = (".avif", ".heic", ".heif")  # formats that Ultralytics decodes with Pillow where OpenCV cannot
+LARGEST = 2 * 2**30  # bytes
 SMALLEST = 10  # pixels of the shorter side
 
 
@@ -43,6 +44,8 @@ def look_at(file: Path, channels: int = 3) -> Look:
             raise Refused("is listed but not there; remove the line or restore the image")
         if not file.is_file():
             raise Refused("is not a regular file, so reading it may never end; remove it")
+        if (size := file.stat().st_size) > LARGEST:
+            raise Refused(f"has {size / 2**30:.0f} GiB, so it is no image that can be trained on; remove it")
         with file.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         note = passes_pillow(file)

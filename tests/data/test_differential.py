@@ -209,6 +209,7 @@ FORMS: dict[str, tuple] = {  # name: (what builds it, further arguments)
     "nc that disagrees": (with_yaml(SPLITS + "nc: 3\nnames: [a, b]\n"),),
     "nc: and nothing": (with_yaml(YAML + "nc:\n"),),
     "names: and nothing": (with_yaml(SPLITS + "names:\n"),),
+    "names: None as text": (with_yaml(SPLITS + "nc: 2\nnames: None\n"),),
     "names as text": (with_yaml(SPLITS + "names: a\n"),),
     "names yes and no": (with_yaml(SPLITS + "names: [yes, no]\n"),),
     "names that are numbers": (with_yaml(SPLITS + "names: [1, 2]\n"),),
@@ -326,6 +327,7 @@ FORMS: dict[str, tuple] = {  # name: (what builds it, further arguments)
     "fraction=0.5": (make, {"fraction": 0.5}),
     "fraction=1 image": (make, {"fraction": 1}),
     "fraction=[0.5, 1.0]": (make, {"fraction": [0.5, 1.0]}),
+    "fraction=[1.0, 0.5]": (make, {"fraction": [1.0, 0.5]}),
 }
 
 
@@ -341,7 +343,7 @@ def theirs(
     """Names, and per split the images and rows that Ultralytics trains on; or why it refuses."""
     from ultralytics.cfg import get_cfg
     from ultralytics.data.dataset import YOLODataset
-    from ultralytics.data.utils import check_det_dataset
+    from ultralytics.data.utils import check_det_dataset, get_split_fraction
 
     try:
         content = check_det_dataset(str(data), autodownload=False)
@@ -350,7 +352,7 @@ def theirs(
         for split in ("train", "val"):
             dataset = YOLODataset(
                 img_path=content[split], data=content, task=task, imgsz=32, augment=split == "train", hyp=get_cfg(),
-                single_cls=single_cls, classes=classes, fraction=fraction if split == "train" else 1.0,
+                single_cls=single_cls, classes=classes, fraction=get_split_fraction(fraction, split),
             )  # fmt: skip
             found[split] = [
                 (label["im_file"], np.concatenate([label["cls"], label["bboxes"]], 1)) for label in dataset.labels
@@ -437,6 +439,20 @@ def test_names_that_no_system_takes_are_a_finding(kind, tmp_path):
     (tmp_path / "train.txt").write_text(f"./{long}.jpg\nimages/a\0b.jpg\n", encoding="utf-8")
     report = audit(file)
     assert report.errors and all(len(str(problem)) < 12_000 for problem in report.problems)
+
+
+def test_huge_files_and_nested_aliases_are_a_finding_at_once(tmp_path):
+    file = make(tmp_path)
+    with (tmp_path / "images/train/huge.jpg").open("wb") as huge:
+        huge.truncate(2**40)  # takes no room: it is all hole
+    report = audit(file)
+    assert [p.file.name for p in report.errors] == ["huge.jpg"] and "1024 GiB" in report.errors[0].message
+    lines = ["a: &a0 [x, x, x, x, x, x, x, x, x]"] + [
+        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)
+    ]
+    file.write_text("\n".join(lines) + f"\n{SPLITS}names: [*a9]\n", encoding="utf-8")
+    report = audit(file)
+    assert len(report.errors) == 1 and len(str(report)) < 2000
 
 
 def test_an_archive_is_opened_without_leaving_anything(tmp_path):
