@@ -83,13 +83,9 @@ def test_commands_of_the_readme_exist():
     assert {"train", "pythons", "matrix", "help"} <= set(named) <= set(targets)
 
 
-def test_the_readmes_cpu_figures_are_the_stored_ones():
-    ratio = json.loads(text("benchmarks/results/cpu_epoch.json"))["ratio"]
-    alone, busy, before = ratio["alone"]["ours"], ratio["busy"]["ours"], ratio["busy"]["first edition"]
-    assert f"| {alone:.2f} of it alone, {busy:.2f} beside two busy programs (the first edition: {before:.2f})" in text(
-        "README.md"
-    )
-    assert alone <= 0.6 and busy <= 1.1
+def test_the_readmes_cpu_figure_is_the_stored_one():
+    stored = json.loads(text("benchmarks/results/cpu_epoch.json"))
+    assert f"| {stored['ratio']:.2f} of it" in text("README.md") and stored["ratio"] <= 0.6
 
 
 def test_the_readmes_table_is_the_stored_one():

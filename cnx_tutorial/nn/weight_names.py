@@ -82,9 +82,10 @@ def translate(given: Weights, origin: str) -> tuple[str, dict[str, tuple[str, Te
                 if match := re.fullmatch(pattern, theirs.removeprefix(prefix)):
                     ours = rename(match)
                     if isinstance(tensor, Tensor) and tensor.layout == strided:
-                        if ours.endswith((".gamma", ".grn.weight", ".grn.bias")):
+                        vector = tensor.numel() == max(tensor.shape, default=0)  # all other axes are 1
+                        if ours.endswith((".gamma", ".grn.weight", ".grn.bias")) and vector:
                             tensor = tensor.flatten()  # (C, 1, 1) or (1, 1, 1, C) -> (C,)
-                        elif ".pwconv" in ours and tensor.ndim == 4:
+                        elif ".pwconv" in ours and tensor.ndim == 4 and tensor.shape[2:] == (1, 1):
                             tensor = tensor.flatten(1)  # a 1x1 convolution: (out, in, 1, 1) -> (out, in)
                     named[ours] = (theirs, tensor)
                     break
