@@ -1,32 +1,21 @@
 """Is this model YAML right? A mistake ends in one ValueError that names file and row, and says what to write."""
 
-import ast
-import contextlib
 import difflib
-import inspect
 import math
 import re
 import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torchvision
 from torch import nn
 from ultralytics.nn import tasks
 
-from cnx_tutorial.nn import ConvNeXtBlock
-from cnx_tutorial.yolo.registry import ROWS
+from cnx_tutorial.yolo.layer_file import find_file, run_file
+from cnx_tutorial.yolo.layers import LAYERS, OURS, WHOLE, Layer, check_still_there, is_a, numbers_in, readable
 
-# What a row may hold after its channels, by the name of the layer's argument.
-TYPES = {
-    **dict.fromkeys(("k", "s", "g", "d", "kernel_size"), (int,)),
-    "p": (int, type(None)),
-    "act": (bool,),
-    "grn": (bool,),
-    **dict.fromkeys(("expansion", "drop_path"), (int, float)),
-    "layer_scale": (int, float, type(None)),
-}
-
-
-OURS = ("drop_path", "layer_scale", "grn")  # our keys beside Ultralytics' own
+# Our keys beside Ultralytics' own: what a layer whose constructor has an argument of this name gets, and the types that it may have.
+KEYS = {"drop_path": (int, float), "layer_scale": (int, float, type(None)), "grn": (bool,)}
 NUMBERS = {"nc": (1, 10**6), "reg_max": (1, 1024), "channels": (1, 10**4)}  # whole numbers, and between what they lie
 MULTIPLES = ("depth_multiple", "width_multiple")
 LARGEST = 10**6  # no number in a row is larger: not channels, not a kernel, not a scale factor
@@ -36,68 +25,118 @@ HEADS = re.compile(
 )  # as Ultralytics guesses the task
 
 
-def check_model(d: dict) -> list:
-    """Refuse what no network can be built from, before anything is built; returns all rows."""
+@dataclass
+class Row:
+    """One row of a model YAML: `[from, repeats, Name, [arguments]]`."""
+
+    file: str
+    i: int  # its number, as in the layer table
+    source: int | list[int]  # the row that it reads, or several; -1 is the row before, and for row 0 the image
+    repeats: int
+    name: str
+    arguments: list
+    layer: Layer | None = None  # what our side knows about its class; None for Ultralytics' own
+    options: dict[str, object] = field(default_factory=dict)  # the arguments after the channels, by name
+
+    @property
+    def sources(self) -> list[int]:
+        """The numbers of the rows that it reads; -1 is the image."""
+        given = self.source if isinstance(self.source, (list, tuple)) else [self.source]
+        return [f if f >= 0 else self.i + f for f in given]
+
+    def wrong(self, what: str) -> ValueError:
+        """Its error: file, row number, the row as written, what is wrong and what to write."""
+        return wrong_row(self.file, self.i, [self.source, self.repeats, self.name, self.arguments], what)
+
+
+def wrong_row(file: str, i: int, row: object, what: str) -> ValueError:
+    shown = str(row) if isinstance(row, (list, tuple)) and len(str(row)[:400]) < 400 else reprlib.repr(row)
+    return ValueError(f"{file}, row {i} {shown}: {what}")
+
+
+def wrong(d: dict, what: str) -> ValueError:
+    """The error of the file as a whole."""
+    return ValueError(f"{file_of(d)}: {what}")
+
+
+def file_of(d: dict) -> str:
+    return str(d.get("yaml_file", "model YAML"))
+
+
+def layers_of(d: dict) -> Mapping[str, Layer]:
+    """What the rows of this YAML may name beside Ultralytics' layers: all that is registered, and the classes of its file `layers:`."""
+    file = find_file(d)
+    return LAYERS if file is None else LAYERS | run_file(file).layers
+
+
+def read_rows(d: dict) -> list[Row]:
+    """All rows of a model YAML; what no network can be built from is refused before anything is built."""
     check_sections(d)
     check_keys(d)
     check_numbers(d)
-    rows = [*d["backbone"], *d["head"]]
-    for i, row in enumerate(rows):
-        check_row(d, i, row)
-    i, (_, repeats, name, _) = len(rows) - 1, rows[-1]
-    if repeats != 1 and HEADS.search(name.lower()):
-        raise mistake(d, i, rows[i], f"the head was given repeats={repeats}, expected 1")
+    layers = layers_of(d)
+    rows = [read_row(d, i, row, layers) for i, row in enumerate([*d["backbone"], *d["head"]])]
+    if rows[-1].repeats != 1 and HEADS.search(rows[-1].name.lower()):
+        raise rows[-1].wrong(f"the head was given repeats={rows[-1].repeats}, expected 1")
+    for row in rows:
+        if row.layer:
+            check_still_there(row.layer)
+            row.options = row.layer.read(row)
     return rows
 
 
-def check_row(d: dict, i: int, row: list) -> None:
-    """Refuse a row that is not `[from, repeats, Name, [arguments]]`, that reads a row which is not there yet, or whose name is unknown."""
-    if not (
+def read_row(d: dict, i: int, given: object, layers: Mapping[str, Layer]) -> Row:
+    """One row; refused where it is not `[from, repeats, Name, [arguments]]`, reads a row which is not there yet, or has an unknown name."""
+    if not has_form(given):
+        raise wrong_row(file_of(d), i, given, "a row is [from, repeats, Name, [arguments]]")
+    row = Row(file_of(d), i, *given, layers.get(given[2]))
+    sources = row.source if isinstance(row.source, (list, tuple)) else [row.source]
+    if not sources or not all(is_a(f, (int,)) and min(-i, -1) <= f < i for f in sources):
+        earlier = f"an earlier row by its number, 0 to {i - 1}, or counted back from here, -1 (the row before) to -{i}"
+        wanted = "the image, which is -1" if i == 0 else earlier
+        raise row.wrong(f"`from` is {row.source!r}; row {i} can read {wanted}")
+    if not is_a(row.repeats, (int,)) or not 1 <= row.repeats <= MOST_REPEATS:
+        raise row.wrong(f"{row.name} was given repeats={row.repeats!r}, expected a whole number from 1 to {MOST_REPEATS}")
+    if not row.layer and row.name not in WHOLE and not is_known(row.name):
+        raise row.wrong(unknown(d, row.name, layers))
+    if "anchors" in map(str, row.arguments):
+        kept = [value for value in row.arguments if value != "anchors"]
+        raise row.wrong(
+            f"`anchors` belong to YOLOv5; the heads of YOLOv8 and later have none: write {kept}, and remove the key anchors"
+        )
+    if odd := next((value for value in numbers_in(row.arguments) if not abs(value) <= LARGEST), None):
+        raise row.wrong(f"the number {odd!r} is out of reason: no argument is above {LARGEST:,}")
+    return row
+
+
+def has_form(row: object) -> bool:
+    return (
         isinstance(row, (list, tuple))
         and len(row) == 4
         and isinstance(row[2], str)
         and isinstance(row[3], (list, tuple))
-    ):
-        raise mistake(d, i, row, "a row is [from, repeats, Name, [arguments]]")
-    sources = row[0] if isinstance(row[0], (list, tuple)) else [row[0]]
-    if not sources or not all(is_a(f, (int,)) and min(-i, -1) <= f < i for f in sources):
-        earlier = f"an earlier row by its number, 0 to {i - 1}, or counted back from here, -1 (the row before) to -{i}"
-        wanted = "the image, which is -1" if i == 0 else earlier
-        raise mistake(d, i, row, f"`from` is {row[0]!r}; row {i} can read {wanted}")
-    if not is_a(row[1], (int,)) or not 1 <= row[1] <= MOST_REPEATS:
-        raise mistake(
-            d, i, row, f"{row[2]} was given repeats={row[1]!r}, expected a whole number from 1 to {MOST_REPEATS}"
-        )
-    if not is_known(row[2]):
-        near = difflib.get_close_matches(row[2], known_names(), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}" if near else f"ours are {', '.join(ROWS)}"
-        raise mistake(d, i, row, f"no layer is named {row[2]!r}; {hint}?")
-    if "anchors" in map(str, row[3]):
-        wanted = [value for value in row[3] if value != "anchors"]
-        raise mistake(
-            d,
-            i,
-            row,
-            f"`anchors` belong to YOLOv5; the heads of YOLOv8 and later have none: write {wanted}, and remove the key anchors",
-        )
-    if wrong := next((value for value in numbers_in(row[3]) if not abs(value) <= LARGEST), None):
-        raise mistake(d, i, row, f"the number {wrong!r} is out of reason: no argument is above {LARGEST:,}")
+    )
 
 
 def is_known(name: str) -> bool:
+    """Whether Ultralytics finds a layer of this name."""
     homes = (("nn.", nn), ("torchvision.ops.", torchvision.ops), ("", tasks))
-    return name in ROWS or any(name.startswith(k) and hasattr(home, name.removeprefix(k)) for k, home in homes)
+    return any(name.startswith(k) and hasattr(home, name.removeprefix(k)) for k, home in homes)
 
 
-def known_names() -> list[str]:
-    return [*ROWS, *(k for k, v in vars(tasks).items() if isinstance(v, type) and issubclass(v, nn.Module))]
+def unknown(d: dict, name: str, layers: Mapping[str, Layer]) -> str:
+    """What to say of a name that no layer has."""
+    file = find_file(d)
+    if file and name in (refused := run_file(file).refused):
+        return refused[name]
+    names = [*layers, *WHOLE, *stock_names()]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}" if near else f"ours are {', '.join([*OURS, *WHOLE])}"
+    return f"no layer is named {name!r}; {hint}? A class of your own: register it, or name its file with the key layers: my_layers.py"
 
 
-def numbers_in(value: object) -> list[int | float]:
-    """Every number in nested lists; True and False are none."""
-    if isinstance(value, (list, tuple)):
-        return [number for one in value for number in numbers_in(one)]
-    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
+def stock_names() -> list[str]:
+    return [name for name, kind in vars(tasks).items() if isinstance(kind, type) and issubclass(kind, nn.Module)]
 
 
 def check_sections(d: dict) -> None:
@@ -111,15 +150,14 @@ def check_head(d: dict) -> None:
     """Refuse a YAML whose last row tells Ultralytics no task."""
     rows = [*d["backbone"], *d["head"]]
     i, row = len(rows) - 1, rows[-1]
-    if not isinstance(row, (list, tuple)) or len(row) != 4 or not isinstance(row[2], str):
-        raise mistake(d, i, row, "a row is [from, repeats, Name, [arguments]]")
+    if not has_form(row):
+        raise wrong_row(file_of(d), i, row, "a row is [from, repeats, Name, [arguments]]")
     if not HEADS.search(row[2].lower()):
-        heads = [name for name in known_names() if HEADS.search(name.lower())]
+        heads = [name for name in stock_names() if HEADS.search(name.lower())]
         near = difflib.get_close_matches(row[2], heads, n=2, cutoff=0.5) or ["Detect"]
         example = "such as [[15, 18, 21], 1, Detect, [nc]]"
-        raise mistake(
-            d, i, row, f"the last row is the head, {example}; {row[2]!r} is none. Did you mean {' or '.join(near)}?"
-        )
+        hint = f"the last row is the head, {example}; {row[2]!r} is none. Did you mean {' or '.join(near)}?"
+        raise wrong_row(file_of(d), i, row, hint)
 
 
 def check_keys(d: dict) -> None:
@@ -128,19 +166,19 @@ def check_keys(d: dict) -> None:
     A key of the user's own (author, depth, a note) is none of our business: one counts as misspelled only where it is very like a key that is
     missing, and holds what that key would hold.
     """
-    holds = {**{key: TYPES[key] for key in OURS}, "scales": (dict,)}
+    holds = {**KEYS, "scales": (dict,)}
     for key, value in d.items():
-        for meant, types in holds.items():
+        for meant, allowed in holds.items():
             alike = difflib.SequenceMatcher(None, str(key).lower(), meant).ratio()
-            if key != meant and meant not in d and key != "scale" and is_a(value, types) and alike >= 0.75:
+            if key != meant and meant not in d and key != "scale" and is_a(value, allowed) and alike >= 0.75:
                 raise wrong(d, f"key {key!r} is read by no part of YOLO; did you mean {meant!r}?")
         if key in ("NC", "Nc", "num_classes", "n_classes", "classes") and is_a(value, (int,)) and "nc" not in d:
             raise wrong(d, f"key {key!r} is read by no part of YOLO; did you mean 'nc'?")
-    for key in OURS:
-        if key in d and (not is_a(d[key], TYPES[key]) or not all(map(math.isfinite, numbers_in(d[key])))):
-            raise wrong(d, f"key {key} is {d[key]!r}, expected {readable_types(key)}")
-
-
+        if key in ("layer", "Layers", "layer_file") and str(value).endswith(".py") and "layers" not in d:
+            raise wrong(d, f"key {key!r} is read by no part of YOLO; did you mean 'layers'?")
+    for key, allowed in KEYS.items():
+        if key in d and (not is_a(d[key], allowed) or not all(map(math.isfinite, numbers_in(d[key])))):
+            raise wrong(d, f"key {key} is {d[key]!r}, expected {readable(allowed)}")
 def check_numbers(d: dict) -> None:
     """Refuse numbers with which no network can be built: classes, distances, channels, scales."""
     for key, (least, most) in NUMBERS.items():
@@ -169,63 +207,3 @@ def check_numbers(d: dict) -> None:
 
 def is_positive(value: object) -> bool:
     return is_a(value, (int, float)) and 0 < value <= LARGEST
-
-
-def arguments(d: dict, i: int, row: list) -> dict:
-    """The arguments that row `i` gives to our layer after its channels, by name; refused where number or type is wrong."""
-    source, repeats, name, given = row
-    layer = ROWS[name]
-    names = [p for p in inspect.signature(layer).parameters if p not in ("c1", "c2", "dim")]
-    form = f"[{', '.join(['channels', *names])}]"
-    if not isinstance(source, int):
-        raise mistake(
-            d,
-            i,
-            row,
-            f"{name} reads one earlier row, so `from` is one number (-1: the row before); put a Concat row before it",
-        )
-    if repeats > 1 and layer is not ConvNeXtBlock:
-        raise mistake(d, i, row, f"{name} was given repeats={repeats!r}, expected 1, since it changes the resolution")
-    if not 1 <= len(given) <= len(names) + 1:
-        raise mistake(d, i, row, f"{name} takes 1 to {len(names) + 1} arguments, {form}, and was given {len(given)}")
-    values = [literal(value) for value in given]
-    if not is_a(values[0], (int,)) or values[0] < 1:
-        raise mistake(
-            d,
-            i,
-            row,
-            f"the first argument of {name} is its number of channels, a whole number from 1 up; given {given[0]!r}",
-        )
-    options = dict(zip(names, values[1:], strict=False))
-    for key, value in options.items():
-        if not is_a(value, TYPES[key]) or not all(map(math.isfinite, numbers_in(value))):
-            wanted = f"expected {readable_types(key)}; the order is {form}"
-            raise mistake(d, i, row, f"argument {key} of {name} is {value!r}, {wanted}")
-    return options
-
-
-def readable_types(key: str) -> str:
-    return " or ".join("None" if t is type(None) else t.__name__ for t in TYPES[key])
-
-
-def is_a(value: object, types: tuple[type, ...]) -> bool:
-    """isinstance, but True and False are no numbers."""
-    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
-
-
-def literal(value: object) -> object:
-    """A YAML string such as 'None' as Python reads it, as Ultralytics does for its own rows."""
-    with contextlib.suppress(ValueError, SyntaxError):
-        return ast.literal_eval(value) if isinstance(value, str) else value
-    return value
-
-
-def mistake(d: dict, i: int, row: object, what: str) -> ValueError:
-    """The error of a row: file, row number as in the layer table, the row as written, what is wrong and what to write."""
-    shown = str(row) if isinstance(row, (list, tuple)) and len(str(row)[:400]) < 400 else reprlib.repr(row)
-    return wrong(d, f"row {i} {shown}: {what}", ", ")
-
-
-def wrong(d: dict, what: str, joint: str = ": ") -> ValueError:
-    """The error of the file as a whole."""
-    return ValueError(f"{d.get('yaml_file', 'model YAML')}{joint}{what}")

@@ -1,0 +1,358 @@
+"""A whole network as one row of a YAML, and its maps picked by stride: `Backbone` and `Map`.
+
+    backbone:
+      - [-1, 1, Backbone, ["timm:convnext_atto", True]]  # True: published weights
+      - [0, 1, Map, [8]]
+      - [0, 1, Map, [16]]
+      - [0, 1, Map, [32]]
+
+Nobody counts layers or channels: the network looks at one black image, and each map's stride and channels are read off. Its own mean and standard
+deviation are applied inside, since YOLO's images lie between 0 and 1. What no map needs (the classifier, late stages) is not built.
+"""
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+import torch
+from torch import Tensor, fx, nn
+from ultralytics.utils import LOGGER
+
+from cnx_tutorial.yolo.layers import Layer
+
+SIZE = (256, 320)  # of the black image: two sides, so that a map's height, width and channels cannot be taken for one another
+LARGEST_STRIDE = 64
+WITHOUT_WEIGHTS: ContextVar[bool] = ContextVar("WITHOUT_WEIGHTS", default=False)
+FORMS = "timm:NAME, torchvision:NAME, or the name of a class of yours that returns a list of maps"
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """In this block networks are built with random weights, since others are put in afterwards."""
+    token = WITHOUT_WEIGHTS.set(True)
+    try:
+        yield
+    finally:
+        WITHOUT_WEIGHTS.reset(token)
+
+
+class Backbone(nn.Module):
+    """A network that turns an image into a list of maps.
+
+    Args:
+        source: "timm:NAME", "torchvision:NAME", or a class whose objects return a list (or tuple, or dictionary) of maps.
+        weights: True for the published weights, a file for those in it, False for random ones.
+        channels: channels of the image.
+        strides: which maps to keep; None for all. Of several maps of one stride the last, deepest is kept.
+
+    Shape: (N, channels, H, W) -> [(N, channels of the map, H / stride, W / stride), ...], fine to coarse; H and W multiples of the largest stride.
+
+    Raises:
+        ValueError: there is no such network, it gives no maps of one stride each, or it lacks a stride; the message says which there are.
+    """
+
+    def __init__(
+        self,
+        source: str | type[nn.Module],
+        weights: bool | str = False,
+        channels: int = 3,
+        strides: list[int] | None = None,
+    ):
+        super().__init__()
+        self.source = source if isinstance(source, str) else source.__name__
+        weights = False if WITHOUT_WEIGHTS.get() else weights
+        home, _, name = self.source.partition(":")
+        make = {"timm": from_timm, "torchvision": from_torchvision}.get(home) if isinstance(source, str) else None
+        if make:
+            self.net, mean, std = make(name, weights, channels, strides)
+        elif isinstance(source, str):
+            raise ValueError(f"no network {source!r}; expected {FORMS}")
+        else:
+            self.net, mean, std = from_class(source, weights, channels)
+        self.register_buffer("mean", None if mean is None else torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", None if std is None else torch.tensor(std).view(1, -1, 1, 1))
+        found = self.look(channels)
+        wanted = sorted(found) if strides is None else sorted(set(strides))
+        if missing := [stride for stride in wanted if stride not in found]:
+            raise ValueError(
+                f"{self.source} has no map of stride {', '.join(map(str, missing))}; its maps have strides {', '.join(map(str, sorted(found)))}"
+            )
+        if not isinstance(source, str) and (unused := self.unused(channels, [found[stride][1] for stride in wanted])):
+            LOGGER.warning(
+                f"{self.source} has {len(unused)} parameters that its maps of stride {', '.join(map(str, wanted))} do not need, such as {unused[0]}: they "
+                "are stored and exported, and never trained. Leave out of the class what comes after its last map."
+            )
+        self.strides = wanted
+        self.channels = [found[stride][0] for stride in wanted]
+        self.picks = [found[stride][1:] for stride in wanted]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        if self.mean is not None:
+            x = (x - self.mean) / self.std
+        maps = as_list(self.net(x))
+        return [maps[i].permute(0, 3, 1, 2) if channels_last else maps[i] for i, channels_last in self.picks]
+
+    @torch.no_grad()
+    def look(self, channels: int) -> dict[int, tuple[int, int, bool]]:
+        """Run the network on a black image: for each stride its map's channels, place in the list, and whether channels stand last in it."""
+        self.net.eval()
+        try:
+            maps = as_list(self.net(torch.zeros(1, channels, *SIZE)))
+        except Exception as error:  # a network may fail in any way
+            said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise ValueError(
+                f"{self.source} cannot read an image of {SIZE[0]} x {SIZE[1]} pixels ({said}). A detector reads images of many sizes; networks "
+                "whose windows or positions are made for one size (as in many ViT, MaxViT and LeViT) do not serve"
+            ) from error
+        finally:
+            self.net.train()
+        found = {}
+        for i, one in enumerate(maps):
+            if place := where(one):
+                stride, depth, channels_last = place
+                found[stride] = (depth, i, channels_last)
+        if not found:
+            shapes = ", ".join(str(tuple(m.shape)) if isinstance(m, Tensor) else type(m).__name__ for m in maps)
+            raise ValueError(
+                f"{self.source} returns no map whose sides are the image's ({SIZE[0]} x {SIZE[1]}) divided by one stride; it returns {shapes or 'nothing'}"
+            )
+        return found
+
+    def unused(self, channels: int, places: list[int]) -> list[str]:
+        """The parameters on which none of these maps depends."""
+        maps = as_list(self.net(torch.zeros(2, channels, *SIZE)))
+        sum(maps[i].sum() for i in places).backward()
+        names = [name for name, p in self.net.named_parameters() if p.grad is None]
+        self.net.zero_grad(set_to_none=True)
+        return names
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Fold mean and standard deviation into the first convolution, where that changes nothing: one that pads its input with zeros stays."""
+        first = next((m for m in self.net.modules() if isinstance(m, nn.Conv2d)), None)
+        if self.mean is None or first is None or any(first.padding) or first.in_channels != self.mean.shape[1]:
+            return
+        with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
+            image = torch.rand(1, self.mean.shape[1], 64, 64, device=self.mean.device, dtype=self.mean.dtype)
+            training, before = self.training, (first.weight, first.bias)
+            wanted = self.eval()(image)
+            mean, std = self.mean, self.std
+            shift = (first.weight / std * mean).sum((1, 2, 3))
+            first.bias = nn.Parameter(-shift if first.bias is None else first.bias - shift)
+            first.weight = nn.Parameter(first.weight / std)
+            self.mean = self.std = None
+            if not all(torch.allclose(a, b, atol=1e-3, rtol=1e-3) for a, b in zip(wanted, self(image), strict=True)):
+                (first.weight, first.bias), self.mean, self.std = before, mean, std  # it was not the layer that reads the image
+            self.train(training)
+
+
+class Map(nn.Module):
+    """One map of a Backbone, by its place in the list."""
+
+    def __init__(self, place: int):
+        super().__init__()
+        self.place = place
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        return maps[self.place]
+
+
+def as_list(maps: object) -> list:
+    if isinstance(maps, Mapping):
+        maps = list(maps.values())
+    return list(maps) if isinstance(maps, (list, tuple)) else [maps]
+
+
+def where(one: object) -> tuple[int, int, bool] | None:
+    """Stride and channels of a map of the black image, and whether its channels stand last; None where it is no map of one stride."""
+    if not isinstance(one, Tensor) or one.ndim != 4:
+        return None
+    for channels_last, sides, depth in ((False, one.shape[2:], one.shape[1]), (True, one.shape[1:3], one.shape[3])):
+        stride = SIZE[0] // sides[0] if sides[0] else 0
+        if 1 <= stride <= LARGEST_STRIDE and tuple(sides) == (SIZE[0] // stride, SIZE[1] // stride):
+            return stride, depth, channels_last
+    return None
+
+
+Made = tuple[nn.Module, tuple[float, ...] | None, tuple[float, ...] | None]  # network, mean, standard deviation
+
+
+def from_timm(name: str, weights: bool | str, channels: int, strides: list[int] | None) -> Made:
+    """A network of timm's, without what comes after the coarsest map wanted."""
+    try:
+        import timm
+    except ImportError as error:
+        raise ValueError(f"timm:{name} needs the package timm: pip install 'cnx-tutorial[timm]', or pip install timm") from error
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(pretrained=False), n=3, cutoff=0.5)
+        raise ValueError(f"timm has no network {name!r}; {f'did you mean {nice(near)}?' if near else 'timm.list_models() lists them'}")
+    more = {"pretrained": bool(weights)} | ({"pretrained_cfg_overlay": {"file": str(weights_file(weights))}} if isinstance(weights, str) else {})
+    if channels != 3:
+        more["in_chans"] = channels
+    if name.startswith(("swin_", "swinv2_")) and "_cr_" not in name:
+        more["strict_img_size"] = False  # their windows then fit any image
+    try:
+        net = timm.create_model(name, features_only=True, **{**more, "pretrained": False})
+        if strides:  # once more, without the stages that no map needs
+            reductions = net.feature_info.reduction()
+            kept = [i for i, reduction in enumerate(reductions) if reduction <= max(strides)]
+            more["out_indices"] = tuple(kept or [0])
+        if strides or weights:
+            net = timm.create_model(name, features_only=True, **more)
+    except Exception as error:  # timm passes on whatever the hub, the disk or the network's constructor says
+        config = timm.get_pretrained_cfg(name)
+        if weights and config:
+            raise ValueError(no_weights(f"timm:{name}", error, address(config))) from error
+        raise ValueError(f"timm:{name} gives no maps ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})") from error
+    config = timm.get_pretrained_cfg(name)
+    mean, std = (config.mean, config.std) if config else (None, None)
+    if mean is not None and len(mean) != channels:  # grey images, as timm has them: the mean of the colours
+        mean, std = ((sum(values) / len(values),) * channels for values in (mean, std))
+    return net, mean, std
+
+
+def address(config) -> str:
+    if config.hf_hub_id:
+        return f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{config.hf_hub_filename or 'model.safetensors'}"
+    return config.url or "the network's page"
+
+
+def no_weights(who: str, error: Exception, url: str) -> str:
+    said = (str(error).splitlines() or [""])[0][:200]
+    return (
+        f"the published weights of {who} could not be had ({type(error).__name__}: {said}). Fetch {url} on a machine with a network, put the file "
+        "beside the YAML and write its name in the place of True; or write False to begin with random weights"
+    )
+
+
+def weights_file(name: str) -> Path:
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise ValueError(f"no weights file {name!r} here ({path.absolute()})")
+    return path
+
+
+def nice(names: list[str]) -> str:
+    return " or ".join(names)
+
+
+def from_torchvision(name: str, weights: bool | str, channels: int, strides: list[int] | None) -> Made:
+    """A classifier of torchvision's, cut behind the coarsest map wanted."""
+    import torchvision
+    from torchvision.models.feature_extraction import NodePathTracer
+
+    names = torchvision.models.list_models(module=torchvision.models)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        raise ValueError(f"torchvision has no classifier {name!r}; {f'did you mean {nice(near)}?' if near else f'there are {len(names)}, such as resnet18'}")
+    if channels != 3:
+        raise ValueError(f"torchvision:{name} reads 3 channels, and the image has {channels}; networks of timm read any number")
+    published = torchvision.models.get_model_weights(name).DEFAULT
+    try:
+        more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+        model = torchvision.models.get_model(name, weights=published if weights is True else None, **more)
+        if isinstance(weights, str):
+            model.load_state_dict(torch.load(weights_file(weights), "cpu", weights_only=True))
+    except Exception as error:  # whatever the hub or the disk says
+        if not weights:
+            raise ValueError(f"torchvision:{name} cannot be built ({error})") from error
+        raise ValueError(no_weights(f"torchvision:{name}", error, published.url)) from error
+    try:
+        tracer = NodePathTracer(leaf_modules=[torchvision.ops.StochasticDepth])  # which does one thing in training, another after it
+        graph = tracer.trace(model.eval())
+        net = fx.GraphModule(tracer.root, graph)
+    except Exception as error:
+        raise ValueError(f"torchvision:{name} cannot be taken apart ({type(error).__name__}: {str(error)[:200]})") from error
+    keep_maps(net, strides)
+    preset = published.transforms()
+    return net, tuple(preset.mean), tuple(preset.std)
+
+
+def keep_maps(net: fx.GraphModule, strides: list[int] | None) -> None:
+    """Let a traced network return the last map of each stride, and drop what comes after them."""
+    maps: dict[int, fx.Node] = {}
+
+    class Look(fx.Interpreter):
+        def run_node(self, node: fx.Node):
+            result = super().run_node(node)
+            if node.op not in ("placeholder", "output") and (place := where(result)):
+                maps[place[0]] = node
+            return result
+
+    with torch.no_grad():
+        Look(net.eval()).run(torch.zeros(1, 3, *SIZE))
+    output = next(node for node in net.graph.nodes if node.op == "output")
+    output.args = ([node for stride, node in sorted(maps.items()) if not strides or stride in strides],)
+    net.graph.eliminate_dead_code()
+    net.delete_all_unused_submodules()
+    net.recompile()
+    net.train()
+
+
+def from_class(kind: type[nn.Module], weights: bool | str, channels: int) -> Made:
+    """A network of the user's own: built with the image's channels where its constructor takes them, its weights read from a file where one is named."""
+    names = list(inspect.signature(kind).parameters)
+    try:
+        net = kind(channels) if names and names[0] in ("c1", "in_channels", "in_chans", "channels", "ch") else kind()
+    except Exception as error:
+        raise ValueError(f"{kind.__name__}() cannot be built ({type(error).__name__}: {str(error)[:200]})") from error
+    if weights is True:
+        raise ValueError(f"{kind.__name__} has no published weights: write False, or the name of a file with its state dict")
+    if isinstance(weights, str):
+        net.load_state_dict(torch.load(weights_file(weights), "cpu", weights_only=True))
+    return net, None, None
+
+
+def backbone_of(row, layers: Mapping[str, Layer], channels: int, strides: list[int]) -> Backbone:
+    """The network of a Backbone row.
+
+    Args:
+        row: the row, `[from, 1, Backbone, [source, weights]]`.
+        layers: classes that it may name.
+        channels: of what it reads.
+        strides: those that Map rows want.
+
+    Raises:
+        ValueError: the message names the row.
+    """
+    source, weights = (*row.arguments, False)[:2] if row.arguments else (None, False)
+    if len(row.arguments) not in (1, 2) or not isinstance(source, str) or not isinstance(weights, (bool, str)):
+        raise row.wrong(f"Backbone takes a source and, if you like, its weights: [\"timm:resnet18\", True]; a source is {FORMS}")
+    if row.repeats != 1 or not isinstance(row.source, int):
+        raise row.wrong("Backbone reads one row and stands once: [-1, 1, Backbone, [source]]")
+    if not strides:
+        raise row.wrong(f"no Map row reads it; write one for each stride, such as [{row.i}, 1, Map, [16]]")
+    if ":" not in source and source not in layers:
+        near = difflib.get_close_matches(source, [*layers, f"timm:{source}", f"torchvision:{source}"], n=3, cutoff=0.6)
+        raise row.wrong(f"no network {source!r}{f'; did you mean {nice(near)}' if near else ''}? Expected {FORMS}")
+    try:
+        return Backbone(source if ":" in source else layers[source].kind, weights, channels, strides)
+    except ValueError as error:
+        raise row.wrong(str(error)) from error
+
+
+ROWS = ("Backbone", "Map")
+
+
+def check_map(row, rows: list) -> None:
+    """Refuse a Map row that reads no Backbone, or names no stride."""
+    if row.repeats != 1 or len(row.arguments) != 1 or type(row.arguments[0]) is not int or row.arguments[0] < 1:
+        raise row.wrong("Map takes one stride, a whole number such as 8, 16 or 32: [0, 1, Map, [16]]")
+    if not isinstance(row.source, int) or row.sources == [-1] or rows[row.sources[0]].name != "Backbone":
+        raise row.wrong("Map reads a Backbone row, by its number: [0, 1, Map, [16]]")
+
+
+def depth_of(row, whole: Mapping[int, Backbone]) -> int:
+    """The channels that a Backbone or Map row counts as having for the rows that read it."""
+    if row.name == "Backbone":
+        return whole[row.i].channels[-1]
+    net = whole[row.sources[0]]
+    return net.channels[net.strides.index(row.arguments[0])]
+
+
+def take(row, whole: Mapping[int, Backbone]) -> nn.Module:
+    """The layer of a Backbone or Map row."""
+    return whole[row.i] if row.name == "Backbone" else Map(whole[row.sources[0]].strides.index(row.arguments[0]))
