@@ -23,7 +23,10 @@ from ultralytics.utils import LOGGER
 
 from cnx_tutorial.yolo.layers import Layer
 
-SIZE = (256, 320)  # of the black image: two sides, so that a map's height, width and channels cannot be taken for one another
+SIZE = (
+    256,
+    320,
+)  # of the black image: two sides, so that a map's height, width and channels cannot be taken for one another
 LARGEST_STRIDE = 64
 WITHOUT_WEIGHTS: ContextVar[bool] = ContextVar("WITHOUT_WEIGHTS", default=False)
 FORMS = "timm:NAME, torchvision:NAME, or the name of a class of yours that returns a list of maps"
@@ -78,11 +81,11 @@ class Backbone(nn.Module):
         wanted = sorted(found) if strides is None else sorted(set(strides))
         if missing := [stride for stride in wanted if stride not in found]:
             raise ValueError(
-                f"{self.source} has no map of stride {', '.join(map(str, missing))}; its maps have strides {', '.join(map(str, sorted(found)))}"
+                f"{self.source} has no map of stride {readable(missing)}; its maps have strides {readable(sorted(found))}"
             )
         if not isinstance(source, str) and (unused := self.unused(channels, [found[stride][1] for stride in wanted])):
             LOGGER.warning(
-                f"{self.source} has {len(unused)} parameters that its maps of stride {', '.join(map(str, wanted))} do not need, such as {unused[0]}: they "
+                f"{self.source} has {len(unused)} parameters that its maps of stride {readable(wanted)} do not need, such as {unused[0]}: they "
                 "are stored and exported, and never trained. Leave out of the class what comes after its last map."
             )
         self.strides = wanted
@@ -117,7 +120,8 @@ class Backbone(nn.Module):
         if not found:
             shapes = ", ".join(str(tuple(m.shape)) if isinstance(m, Tensor) else type(m).__name__ for m in maps)
             raise ValueError(
-                f"{self.source} returns no map whose sides are the image's ({SIZE[0]} x {SIZE[1]}) divided by one stride; it returns {shapes or 'nothing'}"
+                f"{self.source} returns no map whose sides are the image's ({SIZE[0]} x {SIZE[1]}) divided by one stride; it returns "
+                f"{shapes or 'nothing'}"
             )
         return found
 
@@ -145,7 +149,11 @@ class Backbone(nn.Module):
             first.weight = nn.Parameter(first.weight / std)
             self.mean = self.std = None
             if not all(torch.allclose(a, b, atol=1e-3, rtol=1e-3) for a, b in zip(wanted, self(image), strict=True)):
-                (first.weight, first.bias), self.mean, self.std = before, mean, std  # it was not the layer that reads the image
+                (first.weight, first.bias), self.mean, self.std = (
+                    before,
+                    mean,
+                    std,
+                )  # it was not the layer that reads the image
             self.train(training)
 
 
@@ -185,11 +193,17 @@ def from_timm(name: str, weights: bool | str, channels: int, strides: list[int] 
     try:
         import timm
     except ImportError as error:
-        raise ValueError(f"timm:{name} needs the package timm: pip install 'cnx-tutorial[timm]', or pip install timm") from error
+        raise ValueError(
+            f"timm:{name} needs the package timm: pip install 'cnx-tutorial[timm]', or pip install timm"
+        ) from error
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(pretrained=False), n=3, cutoff=0.5)
-        raise ValueError(f"timm has no network {name!r}; {f'did you mean {nice(near)}?' if near else 'timm.list_models() lists them'}")
-    more = {"pretrained": bool(weights)} | ({"pretrained_cfg_overlay": {"file": str(weights_file(weights))}} if isinstance(weights, str) else {})
+        raise ValueError(
+            f"timm has no network {name!r}; {f'did you mean {nice(near)}?' if near else 'timm.list_models() lists them'}"
+        )
+    more = {"pretrained": bool(weights)} | (
+        {"pretrained_cfg_overlay": {"file": str(weights_file(weights))}} if isinstance(weights, str) else {}
+    )
     if channels != 3:
         more["in_chans"] = channels
     if name.startswith(("swin_", "swinv2_")) and "_cr_" not in name:
@@ -206,7 +220,9 @@ def from_timm(name: str, weights: bool | str, channels: int, strides: list[int] 
         config = timm.get_pretrained_cfg(name)
         if weights and config:
             raise ValueError(no_weights(f"timm:{name}", error, address(config))) from error
-        raise ValueError(f"timm:{name} gives no maps ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})") from error
+        raise ValueError(
+            f"timm:{name} gives no maps ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+        ) from error
     config = timm.get_pretrained_cfg(name)
     mean, std = (config.mean, config.std) if config else (None, None)
     if mean is not None and len(mean) != channels:  # grey images, as timm has them: the mean of the colours
@@ -235,6 +251,10 @@ def weights_file(name: str) -> Path:
     return path
 
 
+def readable(strides: list[int]) -> str:
+    return ", ".join(map(str, strides))
+
+
 def nice(names: list[str]) -> str:
     return " or ".join(names)
 
@@ -247,9 +267,13 @@ def from_torchvision(name: str, weights: bool | str, channels: int, strides: lis
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        raise ValueError(f"torchvision has no classifier {name!r}; {f'did you mean {nice(near)}?' if near else f'there are {len(names)}, such as resnet18'}")
+        raise ValueError(
+            f"torchvision has no classifier {name!r}; {f'did you mean {nice(near)}?' if near else f'one is resnet18, of {len(names)}'}"
+        )
     if channels != 3:
-        raise ValueError(f"torchvision:{name} reads 3 channels, and the image has {channels}; networks of timm read any number")
+        raise ValueError(
+            f"torchvision:{name} reads 3 channels, and the image has {channels}; networks of timm read any number"
+        )
     published = torchvision.models.get_model_weights(name).DEFAULT
     try:
         more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
@@ -261,11 +285,15 @@ def from_torchvision(name: str, weights: bool | str, channels: int, strides: lis
             raise ValueError(f"torchvision:{name} cannot be built ({error})") from error
         raise ValueError(no_weights(f"torchvision:{name}", error, published.url)) from error
     try:
-        tracer = NodePathTracer(leaf_modules=[torchvision.ops.StochasticDepth])  # which does one thing in training, another after it
+        tracer = NodePathTracer(
+            leaf_modules=[torchvision.ops.StochasticDepth]
+        )  # which does one thing in training, another after it
         graph = tracer.trace(model.eval())
         net = fx.GraphModule(tracer.root, graph)
     except Exception as error:
-        raise ValueError(f"torchvision:{name} cannot be taken apart ({type(error).__name__}: {str(error)[:200]})") from error
+        raise ValueError(
+            f"torchvision:{name} cannot be taken apart ({type(error).__name__}: {str(error)[:200]})"
+        ) from error
     keep_maps(net, strides)
     preset = published.transforms()
     return net, tuple(preset.mean), tuple(preset.std)
@@ -293,14 +321,16 @@ def keep_maps(net: fx.GraphModule, strides: list[int] | None) -> None:
 
 
 def from_class(kind: type[nn.Module], weights: bool | str, channels: int) -> Made:
-    """A network of the user's own: built with the image's channels where its constructor takes them, its weights read from a file where one is named."""
+    """A network of the user's own, built with the image's channels where its constructor takes them; its weights come from a file."""
     names = list(inspect.signature(kind).parameters)
     try:
         net = kind(channels) if names and names[0] in ("c1", "in_channels", "in_chans", "channels", "ch") else kind()
     except Exception as error:
         raise ValueError(f"{kind.__name__}() cannot be built ({type(error).__name__}: {str(error)[:200]})") from error
     if weights is True:
-        raise ValueError(f"{kind.__name__} has no published weights: write False, or the name of a file with its state dict")
+        raise ValueError(
+            f"{kind.__name__} has no published weights: write False, or the name of a file with its state dict"
+        )
     if isinstance(weights, str):
         net.load_state_dict(torch.load(weights_file(weights), "cpu", weights_only=True))
     return net, None, None
@@ -320,7 +350,9 @@ def backbone_of(row, layers: Mapping[str, Layer], channels: int, strides: list[i
     """
     source, weights = (*row.arguments, False)[:2] if row.arguments else (None, False)
     if len(row.arguments) not in (1, 2) or not isinstance(source, str) or not isinstance(weights, (bool, str)):
-        raise row.wrong(f"Backbone takes a source and, if you like, its weights: [\"timm:resnet18\", True]; a source is {FORMS}")
+        raise row.wrong(
+            f'Backbone takes a source and, if you like, its weights: ["timm:resnet18", True]; a source is {FORMS}'
+        )
     if row.repeats != 1 or not isinstance(row.source, int):
         raise row.wrong("Backbone reads one row and stands once: [-1, 1, Backbone, [source]]")
     if not strides:

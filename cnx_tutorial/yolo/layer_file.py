@@ -75,7 +75,12 @@ def run_file(path: Path, module: str | None = None) -> LayerFile:
     finally:
         RUNNING.reset(token)
     for kind in list(vars(made).values()):
-        if isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == name and kind.__name__ not in file.layers:
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, nn.Module)
+            and kind.__module__ == name
+            and kind.__name__ not in file.layers
+        ):
             try:
                 file.add(layer_of(kind), override=False)
             except ValueError as error:
@@ -101,11 +106,13 @@ def find_file(d: dict) -> Path | None:
     Raises:
         ValueError: the key holds no file name, leads out of the YAML's folder, or the file is not there.
     """
-    if d.get("layers") is None:
+    given, file = d.get("layers"), d.get("yaml_file", "model YAML")
+    if not isinstance(given, str):  # none, or a key of the user's own
         return None
-    given, file = d["layers"], d.get("yaml_file", "model YAML")
-    if not isinstance(given, str) or not given.endswith(".py"):
-        raise ValueError(f"{file}: key layers is {given!r}, expected the name of a Python file beside the YAML, such as my_layers.py")
+    if not given.endswith(".py"):
+        raise ValueError(
+            f"{file}: key layers is {given!r}, expected the name of a Python file beside the YAML, such as my_layers.py"
+        )
     if "://" in given or "\\" in given or Path(given).is_absolute() or ".." in Path(given).parts:
         raise ValueError(
             f"{file}: key layers is {given!r}, but the file lies in the YAML's folder or below: put it there and write its name"

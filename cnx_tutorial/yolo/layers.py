@@ -191,7 +191,11 @@ def written_types(kind: type, name: str) -> tuple[type, ...]:
         said = typing.get_type_hints(kind.__init__).get(name)
     except Exception:  # annotations may name anything
         return ()
-    members = typing.get_args(said) if isinstance(said, types.UnionType) or typing.get_origin(said) is typing.Union else [said]
+    members = (
+        typing.get_args(said)
+        if isinstance(said, types.UnionType) or typing.get_origin(said) is typing.Union
+        else [said]
+    )
     found: list[type] = []
     for member in members:
         member = typing.get_origin(member) or member
@@ -232,7 +236,9 @@ def numbers_in(value: object) -> list[int | float]:
 OURS = {
     "ConvNeXtStem": layer_of(ConvNeXtStem, repeats=False),
     "ConvNeXtDownsample": layer_of(ConvNeXtDownsample, repeats=False),
-    "ConvNeXtBlock": layer_of(ConvNeXtBlock, defaults={"layer_scale": 1.0}),  # as in the authors' detection configurations
+    "ConvNeXtBlock": layer_of(
+        ConvNeXtBlock, defaults={"layer_scale": 1.0}
+    ),  # as in the authors' detection configurations
 }
 # The spellings of the article that this tutorial grew from.
 OURS |= {name.replace("ConvNeXt", "ConvNeXt_"): layer for name, layer in OURS.items()}

@@ -1,4 +1,4 @@
-"""`YOLO`: ultralytics.YOLO that knows our layers, YAMLs, data sets and trainer."""
+"""`YOLO`: ultralytics.YOLO that knows our layers, YAMLs, data sets and trainers."""
 
 import difflib
 import hashlib
@@ -16,7 +16,7 @@ from ultralytics.nn.tasks import BaseModel
 from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
 from cnx_tutorial.yolo.quiet import all_cores
-from cnx_tutorial.yolo.trainer import ConvNeXtTrainer
+from cnx_tutorial.yolo.trainer import TRAINERS, ConvNeXtRTDETRTrainer
 
 DATASETS = Path(__file__).parents[2] / "datasets"
 OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop")  # those of Ultralytics
@@ -56,33 +56,18 @@ def fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-class YOLO(ultralytics.YOLO):
-    """ultralytics.YOLO for YAMLs with ConvNeXt rows; every Ultralytics argument works, and stock models do what they did.
-
-    What differs: `data="smears.yaml"` is found from any folder; weights that were put into the model before `train()` are trained on, not
-    thrown away; detection trains with `ConvNeXtTrainer`; on a CPU all cores work; the process's threads, print options and environment
-    variables are as before afterwards.
-
-    Raises:
-        ValueError: a row of the YAML is wrong; the message names the row and the mend.
-    """
+class OurModel:
+    """What Ultralytics' model classes become: what YOLO's docstring says of them."""
 
     fused_by_user = False
-
-    def __init__(
-        self, model: str | Path | Model = "yolov8n-convnext.yaml", task: str | None = None, verbose: bool = False
-    ):
-        with all_cores():
-            super().__init__(model, task, verbose)
-        if isinstance(model, Model):  # somebody's model, taken over with all that it has: its weights count as put in
-            self.__dict__.setdefault("as_built", "")
-        else:
-            self.as_built = fingerprint(self.model) if self.cfg else None
+    trainers = TRAINERS
 
     @property
     def task_map(self) -> dict[str, dict[str, Any]]:
-        tasks = super().task_map
-        return {**tasks, "detect": {**tasks["detect"], "trainer": ConvNeXtTrainer}}
+        return {
+            task: {**parts, "trainer": self.trainers.get(task, parts["trainer"])}
+            for task, parts in super().task_map.items()
+        }
 
     def train(self, trainer: type | None = None, **kwargs: Any):
         check_arguments(kwargs)
@@ -148,3 +133,33 @@ class YOLO(ultralytics.YOLO):
         report = load_weights(self.model, source)
         fold_input_normalisation(stem)
         return report
+
+
+class RTDETR(OurModel, ultralytics.RTDETR):
+    """ultralytics.RTDETR with the same differences as `YOLO`; what `YOLO` becomes where a model ends with RT-DETR's decoder."""
+
+    trainers = {"detect": ConvNeXtRTDETRTrainer}
+
+
+class YOLO(OurModel, ultralytics.YOLO):
+    """ultralytics.YOLO for YAMLs with ConvNeXt rows or registered ones; every Ultralytics argument works, and stock models do what they did.
+
+    What differs: `data="smears.yaml"` is found from any folder; weights that were put into the model before `train()` are trained on, not
+    thrown away; each task trains by the rules of `ConvNeXtTraining`; on a CPU all cores work; the process's threads, print options and
+    environment variables are as before afterwards.
+
+    Raises:
+        ValueError: a row of the YAML is wrong; the message names the row and the mend.
+    """
+
+    def __init__(
+        self, model: str | Path | Model = "yolov8n-convnext.yaml", task: str | None = None, verbose: bool = False
+    ):
+        with all_cores():
+            super().__init__(model, task, verbose)
+        if type(self) is ultralytics.RTDETR:
+            self.__class__ = RTDETR
+        if isinstance(model, Model):  # somebody's model, taken over with all that it has: its weights count as put in
+            self.__dict__.setdefault("as_built", "")
+        elif isinstance(self, OurModel):
+            self.as_built = fingerprint(self.model) if self.cfg else None

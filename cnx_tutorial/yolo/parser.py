@@ -77,7 +77,8 @@ def parse_model(d: dict, ch: int, verbose: bool = True) -> tuple[nn.Sequential, 
         layers, save, promised = lay_out(d, rows, whole, ch)
         maps = follow(rows, layers, save, ch, True, "cpu", promised)
         if verbose:
-            LOGGER.info("\n" + table(rows, layers, maps))
+            for line in table(rows, layers, maps):
+                LOGGER.info(line)
     for layer in layers:
         layer.train()
     return (ConvNeXtLayers(*layers) if ours else layers), save
@@ -209,7 +210,9 @@ def channels_out(row: Row, c1: int) -> int:
     try:
         c2 = row.layer.channels(c1, **row.options)
     except Exception as error:  # it is the user's
-        raise row.wrong(f"the channels= of {row.name} fails for c1={c1}, {row.options} ({type(error).__name__}: {error})") from error
+        raise row.wrong(
+            f"the channels= of {row.name} fails for c1={c1}, {row.options} ({type(error).__name__}: {error})"
+        ) from error
     if not isinstance(c2, int) or c2 < 1:
         raise row.wrong(f"the channels= of {row.name} returned {c2!r} for c1={c1}, expected a whole number from 1 up")
     return c2
@@ -225,7 +228,7 @@ def kind_of(row: Row) -> str:
     return f"{home}.{row.layer.name}"
 
 
-def table(rows: list[Row], layers: list[nn.Module], maps: dict[int, tuple[int, float]]) -> str:
+def table(rows: list[Row], layers: list[nn.Module], maps: dict[int, tuple[int, float]]) -> list[str]:
     """The layers as Ultralytics prints them, with channels and stride of each map in the place of the arguments."""
     lines = [f"{'':>3}{'from':>20}{'n':>3}{'params':>10}  {'module':<45}{'channels':<15}{'stride':<10}"]
     for row, layer in zip(rows, layers, strict=True):
@@ -236,7 +239,7 @@ def table(rows: list[Row], layers: list[nn.Module], maps: dict[int, tuple[int, f
         lines.append(
             f"{row.i:>3}{row.source!s:>20}{count:>3}{layer.np:10.0f}  {layer.type:<45}{channels:<15}{'' if stride is None else f'{stride:g}':<10}"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def read_networks(d: dict, rows: list[Row], ch: int) -> dict[int, nn.Module]:
@@ -248,7 +251,9 @@ def read_networks(d: dict, rows: list[Row], ch: int) -> dict[int, nn.Module]:
         else:
             for source in row.sources:
                 if source >= 0 and rows[source].name == "Backbone":
-                    raise row.wrong(f"row {source} is a Backbone, which returns several maps: read Map rows of it, such as [{source}, 1, Map, [16]]")
+                    raise row.wrong(
+                        f"row {source} is a Backbone, which returns several maps: read Map rows of it, such as [{source}, 1, Map, [16]]"
+                    )
     for row in rows:
         if row.name == "Backbone":
             if row.sources != [-1]:
@@ -274,7 +279,7 @@ def yaml_model_load(path: str | Path) -> dict:
         d = {**YAML.load(found), "scale": tasks.guess_model_scale(path), "yaml_file": str(path)}
         check_sections(d)
         check_head(d)
-        if d.get("layers") is not None:
+        if isinstance(d.get("layers"), str):
             d["layers_folder"] = str(found.parent.absolute())
             run_file(find_file(d))
         return d
@@ -292,7 +297,9 @@ def yaml_model_load(path: str | Path) -> dict:
 def find_yaml(path: Path) -> Path | None:
     """The file, as named or without its scale letter, where it lies or among our configurations; None where Ultralytics has to look for it."""
     folders = [path.parent, *([CONFIGS] if len(path.parts) == 1 else [])]
-    found = [folder / name for folder in folders for name in (path.name, plain_name(path.name)) if (folder / name).is_file()]
+    found = [
+        folder / name for folder in folders for name in (path.name, plain_name(path.name)) if (folder / name).is_file()
+    ]
     if not found or (found[0].name != path.name and len(path.parts) == 1 and found[0].name in stock_yamls()):
         return None  # a yolov8.yaml in the current folder is not what yolov8n.yaml means
     return found[0]

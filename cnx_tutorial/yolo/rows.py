@@ -96,7 +96,9 @@ def read_row(d: dict, i: int, given: object, layers: Mapping[str, Layer]) -> Row
         wanted = "the image, which is -1" if i == 0 else earlier
         raise row.wrong(f"`from` is {row.source!r}; row {i} can read {wanted}")
     if not is_a(row.repeats, (int,)) or not 1 <= row.repeats <= MOST_REPEATS:
-        raise row.wrong(f"{row.name} was given repeats={row.repeats!r}, expected a whole number from 1 to {MOST_REPEATS}")
+        raise row.wrong(
+            f"{row.name} was given repeats={row.repeats!r}, expected a whole number from 1 to {MOST_REPEATS}"
+        )
     if not row.layer and row.name not in WHOLE and not is_known(row.name):
         raise row.wrong(unknown(d, row.name, layers))
     if "anchors" in map(str, row.arguments):
@@ -179,6 +181,8 @@ def check_keys(d: dict) -> None:
     for key, allowed in KEYS.items():
         if key in d and (not is_a(d[key], allowed) or not all(map(math.isfinite, numbers_in(d[key])))):
             raise wrong(d, f"key {key} is {d[key]!r}, expected {readable(allowed)}")
+
+
 def check_numbers(d: dict) -> None:
     """Refuse numbers with which no network can be built: classes, distances, channels, scales."""
     for key, (least, most) in NUMBERS.items():

@@ -16,7 +16,13 @@ SIDE = 256
 
 @torch.no_grad()
 def follow(
-    rows: list[Row], layers: list[nn.Module], save: list[int], ch: int, rising: bool, device: str, promised: dict[int, int]
+    rows: list[Row],
+    layers: list[nn.Module],
+    save: list[int],
+    ch: int,
+    rising: bool,
+    device: str,
+    promised: dict[int, int],
 ) -> dict[int, tuple[int, float]]:
     """Send an image of 256 x 256 pixels through the rows and name the first that does not fit.
 

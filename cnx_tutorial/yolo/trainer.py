@@ -1,4 +1,4 @@
-"""A detection trainer that treats ConvNeXt's parameters, and the CPU, as they deserve.
+"""Trainers, one for each task, that treat ConvNeXt's parameters, and the CPU, as they deserve.
 
 - No weight decay and no Muon on one-dimensional parameters: LayerNorm weights, gamma (layer scale) and GRN, as in the authors' code. Ultralytics
   spares what sits in a torch norm layer or is called bias, and decays the rest.
@@ -14,11 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from ultralytics.models.rtdetr.train import RTDETRTrainer
+from ultralytics.models.yolo.classify import ClassificationTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.models.yolo.obb import OBBTrainer
+from ultralytics.models.yolo.pose import PoseTrainer
+from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.utils import LOGGER, RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
 from cnx_tutorial.yolo import files
+from cnx_tutorial.yolo.backbone import without_weights
 from cnx_tutorial.yolo.files import WholePath, keep_epochs
 from cnx_tutorial.yolo.quiet import GUESTS, all_cores, threads_to_use
 from cnx_tutorial.yolo.resume import (
@@ -33,8 +39,8 @@ from cnx_tutorial.yolo.resume import (
 NEVER = 10**9  # batches
 
 
-class ConvNeXtTrainer(DetectionTrainer):
-    """Ultralytics' DetectionTrainer for models with ConvNeXt rows; stock models train with it too, on all cores."""
+class ConvNeXtTraining:
+    """What Ultralytics' trainer of a task becomes with the rules above; stock models train with them too, on all cores."""
 
     def __init__(self, *args, **kwargs):
         with all_cores():
@@ -49,6 +55,13 @@ class ConvNeXtTrainer(DetectionTrainer):
             if self.device.type == "cpu":
                 GUESTS.use(threads_to_use())
             return super().train()
+
+    def get_model(self, cfg=None, weights: nn.Module | None = None, verbose: bool = True) -> nn.Module:
+        """Ultralytics' model; where weights are put in afterwards, published ones are not fetched for it."""
+        if weights is None:
+            return super().get_model(cfg, weights, verbose)
+        with without_weights():
+            return super().get_model(cfg, weights, verbose)
 
     def run_callbacks(self, event: str):
         if event == "on_train_start":
@@ -129,7 +142,7 @@ class ConvNeXtTrainer(DetectionTrainer):
         return written
 
     def say_boxes_out_of_reach(self):
-        head, labels = unwrap_model(self.model).model[-1], self.train_loader.dataset.labels
+        head, labels = unwrap_model(self.model).model[-1], getattr(self.train_loader.dataset, "labels", [])
         if large := boxes_out_of_reach(head, labels, self.args.imgsz):
             count, size = sum(len(label["bboxes"]) for label in labels), self.args.imgsz
             LOGGER.warning(
@@ -173,6 +186,39 @@ class ConvNeXtTrainer(DetectionTrainer):
             group["params"] = [p for p in group["params"] if p.ndim != 1]
         name_parameters(optimizer, unwrap_model(model))
         return optimizer
+
+
+class ConvNeXtTrainer(ConvNeXtTraining, DetectionTrainer):
+    """Detection."""
+
+
+class ConvNeXtSegmentationTrainer(ConvNeXtTraining, SegmentationTrainer):
+    """Instance segmentation."""
+
+
+class ConvNeXtPoseTrainer(ConvNeXtTraining, PoseTrainer):
+    """Keypoints."""
+
+
+class ConvNeXtOBBTrainer(ConvNeXtTraining, OBBTrainer):
+    """Rotated boxes."""
+
+
+class ConvNeXtClassificationTrainer(ConvNeXtTraining, ClassificationTrainer):
+    """One class for the whole image."""
+
+
+class ConvNeXtRTDETRTrainer(ConvNeXtTraining, RTDETRTrainer):
+    """Detection with RT-DETR's decoder."""
+
+
+TRAINERS = {
+    "detect": ConvNeXtTrainer,
+    "segment": ConvNeXtSegmentationTrainer,
+    "pose": ConvNeXtPoseTrainer,
+    "obb": ConvNeXtOBBTrainer,
+    "classify": ConvNeXtClassificationTrainer,
+}
 
 
 class AllEpochsDone(Exception):
