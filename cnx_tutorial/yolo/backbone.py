@@ -294,19 +294,27 @@ def from_torchvision(name: str, weights: bool | str, channels: int, strides: lis
         raise ValueError(
             f"torchvision:{name} cannot be taken apart ({type(error).__name__}: {str(error)[:200]})"
         ) from error
-    keep_maps(net, strides)
+    keep_maps(net, {node.name: name for node, name in tracer.node_to_qualname.items()}, strides)
     preset = published.transforms()
     return net, tuple(preset.mean), tuple(preset.std)
 
 
-def keep_maps(net: fx.GraphModule, strides: list[int] | None) -> None:
-    """Let a traced network return the last map of each stride, and drop what comes after them."""
+def keep_maps(net: fx.GraphModule, names: Mapping[str, str], strides: list[int] | None) -> None:
+    """Let a traced network return, of each stride, the last map with which one of its blocks ends, and drop what comes after them.
+
+    Args:
+        net: the network; it is changed in place.
+        names: where each node stands in the network, such as features.3.block.0; two levels of it are a block.
+        strides: those that are wanted; None for all.
+    """
     maps: dict[int, fx.Node] = {}
+    ends = {".".join(name.split(".")[:2]): node for node, name in names.items()}  # of a block's nodes the last stays
 
     class Look(fx.Interpreter):
         def run_node(self, node: fx.Node):
             result = super().run_node(node)
-            if node.op not in ("placeholder", "output") and (place := where(result)):
+            ends_block = node.op not in ("placeholder", "output") and node.name in ends.values()
+            if ends_block and (place := where(result)):
                 maps[place[0]] = node
             return result
 
