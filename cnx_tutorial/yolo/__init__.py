@@ -4,10 +4,10 @@ from cnx_tutorial.yolo.quiet import import_ultralytics
 
 import_ultralytics()
 
-from cnx_tutorial.yolo.model import YOLO  # noqa: E402
+from cnx_tutorial.yolo.model import RTDETR, YOLO  # noqa: E402
 from cnx_tutorial.yolo.register import register  # noqa: E402
 from cnx_tutorial.yolo.trainer import ConvNeXtTrainer  # noqa: E402
 
 register()
 
-__all__ = ["YOLO", "ConvNeXtTrainer", "register"]
+__all__ = ["RTDETR", "YOLO", "ConvNeXtTrainer", "register"]

@@ -59,7 +59,7 @@ def fingerprint(model: nn.Module) -> str:
 class OurModel:
     """What Ultralytics' model classes become: what YOLO's docstring says of them."""
 
-    fused_by_user = False
+    fused_by_user, as_built = False, None
     trainers = TRAINERS
 
     @property
@@ -136,9 +136,14 @@ class OurModel:
 
 
 class RTDETR(OurModel, ultralytics.RTDETR):
-    """ultralytics.RTDETR with the same differences as `YOLO`; what `YOLO` becomes where a model ends with RT-DETR's decoder."""
+    """ultralytics.RTDETR with the same differences as `YOLO`; also what `YOLO` becomes for a checkpoint that ends with RT-DETR's decoder."""
 
     trainers = {"detect": ConvNeXtRTDETRTrainer}
+
+    def __init__(self, model: str | Path | Model = "rtdetr-l.yaml"):
+        with all_cores():
+            super().__init__(model)
+        self.as_built = fingerprint(self.model) if self.cfg else None
 
 
 class YOLO(OurModel, ultralytics.YOLO):

@@ -18,7 +18,7 @@ from ultralytics.nn.modules import Conv
 from ultralytics.utils import LOGGER, ROOT, YAML
 
 from cnx_tutorial.yolo import backbone as networks
-from cnx_tutorial.yolo.layer_file import find_file, needed, rebuild, run_file
+from cnx_tutorial.yolo.layer_file import FILES, find_file, needed, rebuild, run_file
 from cnx_tutorial.yolo.rows import KEYS, Row, check_head, check_sections, layers_of, read_rows, wrong
 from cnx_tutorial.yolo.strides import follow
 
@@ -225,6 +225,8 @@ def kind_of(row: Row) -> str:
     home = row.layer.kind.__module__
     if home.startswith("cnx_tutorial.nn."):
         return f"cnx_tutorial.nn.{row.layer.name}"
+    if home in FILES:
+        home = FILES[home].path.stem
     return f"{home}.{row.layer.name}"
 
 
@@ -235,7 +237,7 @@ def table(rows: list[Row], layers: list[nn.Module], maps: dict[int, tuple[int, f
         count = len(layer) if row.layer and isinstance(layer, nn.Sequential) else row.repeats
         read = "+".join(str(maps[source][0]) for source in row.sources if source in maps)
         depth, stride = maps.get(row.i, ("", None))
-        channels = f"{read} -> {depth}" if depth else read
+        channels = f"{read} -> {depth}".strip() if depth else read
         lines.append(
             f"{row.i:>3}{row.source!s:>20}{count:>3}{layer.np:10.0f}  {layer.type:<45}{channels:<15}{'' if stride is None else f'{stride:g}':<10}"
         )

@@ -1,6 +1,7 @@
 """Classes of one's own as rows: registered in the process, or in a file that the YAML names."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -328,3 +329,15 @@ def test_the_file_of_one_yaml_is_not_that_of_another(tmp_path):
     a, b, again = (YOLO(tmp_path / folder / "yolov8-mine.yaml").model.model[1] for folder in "aba")
     assert [m.kernel_size for m in (a, b, again)] == [(1, 1), (3, 3), (1, 1)]
     assert yaml_model_load(tmp_path / "a" / "yolov8-mine.yaml")["layers"] == "my_layers.py"
+
+
+def test_the_readmes_own_layer_and_whole_network_build(tmp_path):
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("## Your own layer, or a whole network") : text.index("## Is it better")]
+    (tmp_path / "my_layers.py").write_text(re.search(r"```python\n(.*?)```", section, re.S)[1], encoding="utf-8")
+    strides = []
+    for i, code in enumerate(re.findall(r"```yaml\n(.*?)```", section, re.S)):
+        file = tmp_path / f"yolov8n-{i}.yaml"
+        file.write_text(code.replace(", True]", ", False]"), encoding="utf-8")
+        strides.append(YOLO(file).model.stride.tolist())
+    assert strides == [[8, 16], [8, 16, 32]]
