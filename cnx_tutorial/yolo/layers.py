@@ -118,7 +118,7 @@ class Layer:
         """
         if self.channels == "keep" and c1 != c2:
             raise ValueError(
-                f"a {self.name} keeps its channels, but c1={c1} and c2={c2} after scaling; write the channels of the row that it reads "
+                f"a block keeps its channels, but c1={c1} and c2={c2} after scaling; write the channels of the row that it reads "
                 "(a YAML's numbers are before scaling), or put a ConvNeXtDownsample row before it"
             )
         if self.channels == "change":

@@ -133,8 +133,10 @@ def unknown(d: dict, name: str, layers: Mapping[str, Layer]) -> str:
         return refused[name]
     names = [*layers, *WHOLE, *stock_names()]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}" if near else f"ours are {', '.join([*OURS, *WHOLE])}"
-    return f"no layer is named {name!r}; {hint}? A class of your own: register it, or name its file with the key layers: my_layers.py"
+    if near:
+        return f"no layer is named {name!r}; did you mean {' or '.join(near)}?"
+    more = "A class of your own: register it, or name its file with the key layers: my_layers.py"
+    return f"no layer is named {name!r}; ours are {', '.join([*OURS, *WHOLE])}. {more}"
 
 
 def stock_names() -> list[str]:

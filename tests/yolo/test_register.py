@@ -91,7 +91,7 @@ def test_a_constructor_of_one_number_keeps_channels_and_gets_the_keys_of_the_yam
     rows = [[-1, 2, "Keeps", [16, "b"]], [-1, 1, "Keeps", [16]]]
     model = build(config(*rows, drop_path=0.2))
     assert [(m.word, m.rate) for i in (1, 2) for m in model[i]] == [("b", 0.0), ("b", 0.1), ("a", 0.2)]
-    with pytest.raises(ValueError, match="row 1 .*Keeps keeps its channels, but c1=16 and c2=24"):
+    with pytest.raises(ValueError, match="row 1 .*a block keeps its channels, but c1=16 and c2=24"):
         build(config([-1, 1, "Keeps", [24]]))
 
 
@@ -143,7 +143,8 @@ def test_a_class_inside_a_function_is_refused():
         ),
         ([-1, 1, "Changes", []], ["row 1 ", "Changes takes 1 to 2 arguments", "was given 0"]),
         ([[-1, 0], 1, "Changes", [24]], ["row 1 ", "reads one earlier row", "Concat"]),
-        ([-1, 1, "Change", [24]], ["row 1 ", "did you mean Changes", "layers: my_layers.py"]),
+        ([-1, 1, "Change", [24]], ["row 1 ", "did you mean Changes"]),
+        ([-1, 1, "Zzyzx", [24]], ["row 1 ", "no layer is named 'Zzyzx'", "layers: my_layers.py"]),
         ([-1, 1, "Liar", [24]], ["row 1 ", "Liar was built for c2=24 channels and returns (1, 16, 32, 32)"]),
         ([-1, 1, "Keeps", [16, 3]], ["row 1 ", "argument word of Keeps is 3", "expected str"]),
     ],
