@@ -3,6 +3,7 @@
     cnx train [model=yolov8n-convnext.yaml] [data=smears.yaml] [any Ultralytics key=value]
     cnx val | predict | export | ...           as `yolo`, key=value
     cnx compare [model=A.yaml] [against=B.yaml] [key=value]  the same work with two models, side by side; B: stock YOLOv8 of A's letter
+    cnx yaml backbone=timm:convnext_atto [neck=yolov8|fine] [task=detect] [family=v8|11|26] [weights=True] [out=FILE]   a model YAML for any backbone
     cnx data bccd [--from DIR_OR_ZIP] [--out DIR] [--overwrite]
     cnx data smears [--out DIR] [--seed N] [--overwrite]
     cnx data audit YAML                        what in a data set would hurt training; smears.yaml and bccd.yaml are found by name
@@ -237,6 +238,28 @@ def compare(words: list[str]) -> None:
     print("One run each: a difference smaller than that between two seeds says nothing.")
 
 
+def write(words: list[str]) -> None:
+    """Print a model YAML, or write it to out=FILE."""
+    from cnx_tutorial.yolo.write_yaml import write_yaml
+
+    known = ("backbone", "neck", "task", "family", "weights", "out")
+    given = dict(word.split("=", 1) if "=" in word else (word, "") for word in words)
+    if odd := [key for key in given if key not in known or not given[key]]:
+        raise ValueError(f"cnx yaml takes {'=, '.join(known)}=; given {odd[0][:80]!r}")
+    out = Path(given.pop("out")) if "out" in given else None
+    if out and out.exists():
+        raise ValueError(f"{out} is there already: name another file, or remove it first")
+    if given.get("weights", "").lower() in ("true", "false"):
+        given["weights"] = given["weights"].lower() == "true"
+    text = write_yaml(**given, folder=out.parent if out else Path.cwd())
+    if out is None:
+        print(text, end="")
+        return
+    with whole(out) as draft:
+        draft.write_text(text, encoding="utf-8")
+    print(f"{out} is written; to train it: cnx train {quoted(f'model={out}')}")
+
+
 def data(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="cnx data", description="Make, fetch or check a data set.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -424,7 +447,7 @@ def run(words: list[str]) -> int:
 
 
 HELP = {"help", "-h", "--help"}
-OWN = {"train": train, "compare": compare, "data": data, "lab": lab}
+OWN = {"train": train, "compare": compare, "yaml": write, "data": data, "lab": lab}
 
 if __name__ == "__main__":
     sys.exit(main())
