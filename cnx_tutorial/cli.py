@@ -96,8 +96,8 @@ def is_theirs(data: str) -> bool:
         return False
 
 
-def run_ultralytics(words: list[str]) -> list:
-    """Run `yolo WORDS` with our layers; returns the models that it trained."""
+def run_ultralytics(words: list[str], **own: object) -> list:
+    """Run `yolo WORDS` with our layers, `own` being arguments of our `train()` alone; returns the models that it trained."""
     from cnx_tutorial.yolo.model import YOLO, find_data  # first, so that ultralytics is imported quietly
 
     import ultralytics  # isort: skip
@@ -125,7 +125,7 @@ def run_ultralytics(words: list[str]) -> list:
                 print(check)
                 check.raise_if_errors()
             try:
-                results = super().train(**kwargs)
+                results = super().train(**kwargs, **own)
             except KeyboardInterrupt as interrupt:
                 raise KeyboardInterrupt(how_to_resume(self.trainer)) from interrupt
             trained.append(self)
@@ -141,14 +141,30 @@ def run_ultralytics(words: list[str]) -> list:
 def train(words: list[str]) -> None:
     from cnx_tutorial.yolo import report
 
-    words = with_checkpoint(words)
-    for yolo in run_ultralytics(["train", *with_recipe(words)]):
+    words, own = without_own(with_checkpoint(words))
+    for yolo in run_ultralytics(["train", *with_recipe(words)], **own):
         trainer = yolo.trainer
         if yolo.task != "detect" or trainer is None:
             continue
         print(f"\n{or_warning(lambda yolo=yolo: report.table([report.summary(yolo)]), 'no table')}")
         print(f"weights  {trainer.best}")
         print(f"picture  {or_warning(lambda yolo=yolo: sheet(yolo), 'none')}")
+
+
+def without_own(words: list[str]) -> tuple[list[str], dict[str, object]]:
+    """The words that Ultralytics knows, and the arguments of our `train()` that it does not."""
+    own, kinds = {}, {"weights": str, "freeze_backbone": int, "backbone_lr": float}
+    for word in list(words):
+        key, _, value = word.partition("=")
+        if key in kinds:
+            words = [other for other in words if other is not word]
+            try:
+                own[key] = kinds[key](value)
+            except ValueError:
+                raise ValueError(
+                    f"{word}: expected {'a whole number of epochs' if key == 'freeze_backbone' else 'a number such as 0.1'}"
+                ) from None
+    return words, own
 
 
 def sheet(yolo) -> Path:

@@ -12,9 +12,11 @@ import ultralytics
 from torch import nn
 from ultralytics.engine.model import Model
 from ultralytics.nn.tasks import BaseModel
+from ultralytics.utils import LOGGER
 
 from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
+from cnx_tutorial.yolo.published import find_weights, from_checkpoint, is_checkpoint
 from cnx_tutorial.yolo.quiet import all_cores
 from cnx_tutorial.yolo.trainer import TRAINERS, ConvNeXtRTDETRTrainer
 
@@ -69,8 +71,26 @@ class OurModel:
             for task, parts in super().task_map.items()
         }
 
-    def train(self, trainer: type | None = None, **kwargs: Any):
+    def train(
+        self,
+        trainer: type | None = None,
+        weights: str | Path | None = None,
+        freeze_backbone: int = 0,
+        backbone_lr: float = 1.0,
+        **kwargs: Any,
+    ):
+        """Ultralytics' `train`, and three arguments for a backbone that begins with published weights.
+
+        Args:
+            weights: "imagenet", "timm:NAME" or a file: what `load_backbone` takes.
+            freeze_backbone: epochs during which the backbone's weights stay as they are.
+            backbone_lr: factor on the learning rate of the backbone's weights.
+
+        Raises:
+            ValueError: one of them is out of range, or the weights fit nothing; nothing was written then.
+        """
         check_arguments(kwargs)
+        self.prepare_backbone(weights, freeze_backbone, backbone_lr, bool(kwargs.get("resume")))
         if "data" in kwargs:
             kwargs["data"] = find_data(kwargs["data"])
         if not kwargs.get("resume") and isinstance(self.model, BaseModel) and self.fused_by_user:
@@ -83,6 +103,35 @@ class OurModel:
             self.ckpt = {"model": self.model}
         with all_cores():
             return super().train(trainer, **kwargs)
+
+    def prepare_backbone(
+        self, weights: str | Path | None, freeze_backbone: int, backbone_lr: float, resume: bool
+    ) -> None:
+        """Put weights in, and note in the model's YAML, which checkpoints and other processes carry along, how its backbone is trained."""
+        if type(freeze_backbone) is not int or freeze_backbone < 0:
+            raise ValueError(
+                f"freeze_backbone={freeze_backbone!r} is a number of epochs: 0 for none, or a whole number"
+            )
+        if not isinstance(backbone_lr, (int, float)) or isinstance(backbone_lr, bool) or not 0 < backbone_lr < 1e3:
+            raise ValueError(
+                f"backbone_lr={backbone_lr!r} is a factor on the learning rate of the backbone, such as 0.1"
+            )
+        given = weights is not None or freeze_backbone or backbone_lr != 1.0
+        if resume and given:
+            raise ValueError(
+                "a training that is resumed goes on with the weights, freeze_backbone and backbone_lr that it began with: leave them out"
+            )
+        if resume or not isinstance(self.model, BaseModel):
+            return
+        if weights is not None:
+            report = self.load_backbone(weights)
+            LOGGER.info(
+                f"{len(report.loaded)} tensors loaded from {weights} ({report.source_format} names); {len(report.missing)} start fresh: neck and head"
+            )
+        for key, value, none in (("freeze_backbone", freeze_backbone, 0), ("backbone_lr", backbone_lr, 1.0)):
+            self.model.yaml.pop(key, None)
+            if value != none:
+                self.model.yaml[key] = value
 
     def fuse(self) -> None:
         """Fold what can be folded, for faster predictions; a fused model does not train."""
@@ -117,7 +166,8 @@ class OurModel:
         m pico, its l tiny.
 
         Args:
-            source: file or state dict with torchvision's, timm's or the authors' names.
+            source: file or state dict with torchvision's, timm's or the authors' names, or a best.pt of ours; "imagenet" for the published weights
+                of the ConvNeXt that the rows are, "timm:NAME" for those of one of timm's.
 
         Returns:
             Names of what was loaded, is missing (neck and head, which the file does not have) and was not expected (the classifier).
@@ -125,11 +175,15 @@ class OurModel:
         Raises:
             ValueError: the file is no ConvNeXt checkpoint or does not fit; the message names the first tensors that differ.
         """
+        if isinstance(source, (str, Path)) and is_checkpoint(source):
+            return from_checkpoint(self.model, source)
         stem = next((m for m in self.model.modules() if isinstance(m, ConvNeXtStem)), None)
         if stem:
             fold_input_normalisation(
                 deepcopy(stem)
             )  # a stem that cannot be folded is refused before anything is loaded
+        if isinstance(source, (str, Path)):
+            source = find_weights(self.model, source)
         report = load_weights(self.model, source)
         fold_input_normalisation(stem)
         return report

@@ -81,9 +81,20 @@ class ConvNeXtTraining:
 
     def begin_epoch(self):
         self.args.close_mosaic = self.close_mosaic
+        if frozen_epochs := unwrap_model(self.model).yaml.get("freeze_backbone", 0):
+            for _, parameter in backbone_parameters(self.model):
+                parameter.requires_grad = self.epoch >= frozen_epochs
         if self.state:
             restore_chance(self, self.state)
             self.batches_since_step, self.state = self.state["since_step"], None
+
+    def _model_train(self):
+        """Ultralytics' `train()` mode; a backbone that is frozen keeps its BatchNorm statistics too."""
+        super()._model_train()
+        model = unwrap_model(self.model)
+        if self.epoch < model.yaml.get("freeze_backbone", 0):
+            for layer in model.model[: len(model.yaml["backbone"])]:
+                layer.eval()
 
     def check_resume(self, overrides: dict):
         """A training that is resumed writes where its checkpoint lies now, also if the folder was moved."""
@@ -184,8 +195,22 @@ class ConvNeXtTraining:
             spared = next(g for g in groups if g["param_group"] == "bn" and g["lr"] == group["lr"])
             spared["params"] += [p for p in group["params"] if p.ndim == 1]
             group["params"] = [p for p in group["params"] if p.ndim != 1]
+        if (factor := unwrap_model(model).yaml.get("backbone_lr", 1.0)) != 1.0:
+            inside = {id(p) for _, p in backbone_parameters(model)}
+            for group in list(groups):
+                slower = [p for p in group["params"] if id(p) in inside]
+                group["params"] = [p for p in group["params"] if id(p) not in inside]
+                if slower:
+                    groups.append({**group, "params": slower, "lr": group["lr"] * factor})
         name_parameters(optimizer, unwrap_model(model))
         return optimizer
+
+
+def backbone_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """The parameters of the rows under `backbone:`."""
+    model = unwrap_model(model)
+    rows = model.model[: len(model.yaml["backbone"])]
+    return list(rows.named_parameters())
 
 
 class ConvNeXtTrainer(ConvNeXtTraining, DetectionTrainer):
