@@ -109,7 +109,8 @@ def from_checkpoint(model: nn.Module, file: str | Path) -> LoadReport:
     backbone = tuple(f"model.{i}." for i in range(len(model.yaml["backbone"])))
     if not any(name.startswith(backbone) for name in fitting):
         raise ValueError(
-            f"{file}: none of its {len(donor)} tensors fits this model's backbone; it was trained with other rows, or at another scale. Nothing was loaded"
+            f"{file}: none of its {len(donor)} tensors fits this model's backbone; it was trained with other rows, or at another scale. "
+            "Nothing was loaded"
         )
     for name in fitting:
         own[name].copy_(donor[name])

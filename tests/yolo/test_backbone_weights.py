@@ -116,7 +116,7 @@ def test_imagenet_means_the_published_network_of_these_widths(tmp_path, monkeypa
     [
         (["weights=nothing.pth"], ["no weights file", "nothing.pth"]),
         (["weights=imagenet"], ["weights=imagenet fits a published ConvNeXt", "yolov8s-convnext-published.yaml"]),
-        (["model=yolov8s-convnext-published.yaml", "weights=imagenet"], ["timm:convnext_femto could not be had", "huggingface.co", "weights=model.safetensors"]),
+        (["model=yolov8s-convnext-published.yaml", "weights=imagenet"], ["timm:convnext_femto", "huggingface.co", "weights=model.safetensors"]),
         (["weights=timm:convnext_fem"], ["no published network 'convnext_fem'"]),
         (["freeze_backbone=two"], ["freeze_backbone=two", "whole number"]),
         (["freeze_backbone=-1"], ["freeze_backbone=-1"]),
