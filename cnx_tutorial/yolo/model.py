@@ -128,6 +128,8 @@ class OurModel:
             LOGGER.info(
                 f"{len(report.loaded)} tensors loaded from {weights} ({report.source_format} names); {len(report.missing)} start fresh: neck and head"
             )
+        if given and not self.ckpt:  # Ultralytics would read the YAML anew, which says nothing of all this
+            self.ckpt = {"model": self.model}
         for key, value, none in (("freeze_backbone", freeze_backbone, 0), ("backbone_lr", backbone_lr, 1.0)):
             self.model.yaml.pop(key, None)
             if value != none:

@@ -78,7 +78,10 @@ def write_yaml(
         else sorted(stride for stride, i in old.items() if reads(head, i) or stride == max(old))
     )
     more, rows, places = backbone_rows(backbone, wanted, weights)
-    rows += [list(row) for row in model["backbone"] if row[2] in COARSEST]
+    tail = [list(row) for row in model["backbone"] if row[2] in COARSEST]
+    if tail and tail[0][2] == "C2PSA":  # it keeps its channels, and a backbone has its own
+        tail.insert(0, [-1, 1, "Conv", [tail[0][3][0], 1, 1]])
+    rows += tail
     moved = {i: places[stride] for stride, i in old.items() if stride in places} | {
         len(model["backbone"]) - 1: len(rows) - 1
     }
