@@ -27,9 +27,10 @@ def cnx(words: list[str], folder: Path, status: int = 0, **environment: str) -> 
     ranks = folder / "ranks"
     ranks.mkdir(exist_ok=True)
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"RANKS": str(ranks), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | environment
     run = subprocess.run(
         [sys.executable, "-c", RUN, *words],
-        cwd=folder, env=os.environ | {"RANKS": str(ranks), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | environment, capture_output=True, text=True, timeout=300,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert run.returncode == status, run.stdout[-2000:] + run.stderr[-4000:]
     return run.stdout
