@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=os.cpu_count(), help="endless loops beside the training")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "busy.json")
     args = parser.parse_args()
-    from cnx_tutorial.yolo.model import find_data
+    from cnx_tutorial.paths import find_data
 
     data = str(Path(find_data(args.data)).resolve())
     seconds: dict[str, dict[str, list[float]]] = {situation: {kind: [] for kind in KINDS} for situation in SITUATIONS}

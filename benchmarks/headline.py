@@ -204,7 +204,7 @@ def main() -> None:
 
     import yaml
 
-    from cnx_tutorial.yolo.model import find_data
+    from cnx_tutorial.paths import find_data
 
     data = str(Path(find_data(args.data)).resolve())
     classes = len(yaml.safe_load(Path(data).read_text(encoding="utf-8"))["names"])

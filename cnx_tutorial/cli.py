@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cnx_tutorial.paths import DATASETS, GET_THEM, NOTEBOOKS, data_home, is_checkout
+from cnx_tutorial.paths import DATASETS, GET_THEM, NOTEBOOKS, data_home, find_data, is_checkout
 
 MODEL, DATA = "yolov8n-convnext.yaml", "smears.yaml"
 SPLITS = ("train", "val", "test")
@@ -98,7 +98,7 @@ def is_theirs(data: str) -> bool:
 
 def run_ultralytics(words: list[str], **own: object) -> list:
     """Run `yolo WORDS` with our layers, `own` being arguments of our `train()` alone; returns the models that it trained."""
-    from cnx_tutorial.yolo.model import YOLO, find_data  # first, so that ultralytics is imported quietly
+    from cnx_tutorial.yolo.model import YOLO  # first, so that ultralytics is imported quietly
 
     import ultralytics  # isort: skip
     from ultralytics import cfg
@@ -307,7 +307,6 @@ def data(words: list[str]) -> None:
         print(next_step(out))
     else:
         from cnx_tutorial.data.audit import audit
-        from cnx_tutorial.yolo.model import find_data
 
         report = audit(find_data(args.path))
         print(report)

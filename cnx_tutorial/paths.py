@@ -1,6 +1,8 @@
 """Where the data sets and the notebooks lie. They are in the repository, not in the installed package."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DATASETS, NOTEBOOKS = ROOT / "datasets", ROOT / "notebooks"
@@ -15,3 +17,16 @@ def is_checkout() -> bool:
 def data_home() -> Path:
     """Where `cnx data` writes a set and its data YAML: the repository's datasets/, without a repository the current folder."""
     return DATASETS if is_checkout() else Path.cwd()
+
+
+def find_data(data: Any) -> Any:
+    """Where a data YAML is: as given if that is there, else the file of that name, or of that name and .yaml, in this project's `datasets/`;
+    of a list, each."""
+    if isinstance(data, list | tuple):
+        return [find_data(one) for one in data]
+    if not isinstance(data, str | Path) or not str(data) or os.path.exists(data):  # noqa: PTH110 (False for an impossible name)
+        return data
+    for name in (str(data), f"{data}.yaml"):
+        if os.path.isfile(DATASETS / name):  # noqa: PTH113
+            return str(DATASETS / name)
+    return data

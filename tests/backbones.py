@@ -76,27 +76,21 @@ def from_donor(source: str) -> float | None:
             ]
         else:
             import torchvision
-            from torchvision.models.feature_extraction import create_feature_extractor
+            from torchvision.models.feature_extraction import NodePathTracer, create_feature_extractor
 
             whole = torchvision.models.get_model(name)
             whole.load_state_dict(net.net.state_dict(), strict=False)
             output = next(node for node in net.net.graph.nodes if node.op == "output")
-            names = names_of(whole, [node.name for node in output.args[0]])
-            donor = create_feature_extractor(whole.eval(), return_nodes=names)
+            leaves = {"leaf_modules": [torchvision.ops.StochasticDepth]}
+            tracer = NodePathTracer(**leaves)
+            tracer.trace(whole.eval())
+            kept = {node.name for node in output.args[0]}
+            names = [name for node, name in tracer.node_to_qualname.items() if node.name in kept]
+            donor = create_feature_extractor(whole, return_nodes=names, tracer_kwargs=leaves)
             maps = list(donor(normalised).values())
         return max(
             float((a - b).abs().max() / max(1, float(b.abs().max()))) for a, b in zip(net(image), maps, strict=True)
         )
-
-
-def names_of(model: torch.nn.Module, nodes: list[str]) -> list[str]:
-    """torchvision's names for nodes of its own trace."""
-    import torchvision
-    from torchvision.models.feature_extraction import NodePathTracer
-
-    tracer = NodePathTracer(leaf_modules=[torchvision.ops.StochasticDepth])
-    tracer.trace(model.eval())
-    return [name for node, name in tracer.node_to_qualname.items() if node.name in nodes]
 
 
 def cnx(words: list[str], folder: Path) -> str:

@@ -17,12 +17,12 @@ from cnx_tutorial.data.archive import unpack
 from cnx_tutorial.data.smears import NAMES
 from cnx_tutorial.data.staging import may_write, replace, staging_beside
 from cnx_tutorial.data.voc import voc_to_yolo
+from cnx_tutorial.paths import DATASETS
 
 COMMIT = "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
 URL = f"https://github.com/Shenggan/BCCD_Dataset/archive/{COMMIT}.zip"
 # GitHub packs such archives anew now and then, so their bytes change; what is in them is checked instead, file by file.
 DIGESTS = Path(__file__).with_name("bccd.sha256")
-DATASETS = Path(__file__).parents[2] / "datasets"
 BY_HAND = "Or download it with a browser and run: cnx data bccd --from THE_ZIP"
 
 

@@ -50,7 +50,13 @@ def take_save_dir(args, name: str | None = None) -> Path:
     """Ultralytics' `get_save_dir`, and the folder is made in the same moment: who finds it taken gets the next number."""
     while True:
         folder = stock_get_save_dir(args, name)
-        if RANK > 0 or LOCAL_RANK != -1 or args.resume or args.exist_ok or getattr(args, "save_dir", None):
+        if (
+            RANK > 0
+            or LOCAL_RANK != -1
+            or getattr(args, "resume", False)
+            or args.exist_ok
+            or getattr(args, "save_dir", None)
+        ):
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:

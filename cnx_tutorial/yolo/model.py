@@ -1,8 +1,10 @@
 """`YOLO`: ultralytics.YOLO that knows our layers, YAMLs, data sets and trainers."""
 
+import contextlib
 import difflib
 import hashlib
-import os
+import sys
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,28 +12,30 @@ from typing import Any
 import torch
 import ultralytics
 from torch import nn
+from ultralytics.engine import trainer as engine_trainer
 from ultralytics.engine.model import Model
 from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils import LOGGER
 
 from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
+from cnx_tutorial.paths import find_data
 from cnx_tutorial.yolo.published import find_weights, from_checkpoint, is_checkpoint
 from cnx_tutorial.yolo.quiet import all_cores
 from cnx_tutorial.yolo.trainer import TRAINERS, ConvNeXtRTDETRTrainer
 
-DATASETS = Path(__file__).parents[2] / "datasets"
 OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop")  # those of Ultralytics
 
 
-def find_data(data: Any) -> Any:
-    """Where a data YAML is: as given if that is there, else the file of that name, or of that name and .yaml, in this project's `datasets/`."""
-    if not isinstance(data, str | Path) or not str(data) or os.path.exists(data):  # noqa: PTH110 (False for an impossible name)
-        return data
-    for name in (str(data), f"{data}.yaml"):
-        if os.path.isfile(DATASETS / name):  # noqa: PTH113
-            return str(DATASETS / name)
-    return data
+@contextlib.contextmanager
+def our_command() -> Iterator[None]:
+    """In this block the processes that Ultralytics starts for several trainings know our layers, data sets and trainers."""
+    stock = engine_trainer._YOLO_CLI_COMMAND
+    engine_trainer._YOLO_CLI_COMMAND = [sys.executable, "-m", "cnx_tutorial.yolo.command"]
+    try:
+        yield
+    finally:
+        engine_trainer._YOLO_CLI_COMMAND = stock
 
 
 def check_arguments(given: dict[str, Any]) -> None:
@@ -101,8 +105,14 @@ class OurModel:
         # Stock train() builds a YAML model anew. That is right for an untouched one (`seed` decides its weights), but loses loaded weights.
         if not self.ckpt and self.as_built is not None and fingerprint(self.model) != self.as_built:
             self.ckpt = {"model": self.model}
-        with all_cores():
+        with all_cores(), our_command():
             return super().train(trainer, **kwargs)
+
+    def tune(self, *args: Any, **kwargs: Any):
+        if "data" in kwargs:
+            kwargs["data"] = find_data(kwargs["data"])
+        with all_cores(), our_command():
+            return super().tune(*args, **kwargs)
 
     def prepare_backbone(
         self, weights: str | Path | None, freeze_backbone: int, backbone_lr: float, resume: bool

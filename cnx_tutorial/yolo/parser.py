@@ -302,6 +302,6 @@ def find_yaml(path: Path) -> Path | None:
     found = [
         folder / name for folder in folders for name in (path.name, plain_name(path.name)) if (folder / name).is_file()
     ]
-    if not found or (found[0].name != path.name and len(path.parts) == 1 and found[0].name in stock_yamls()):
-        return None  # a yolov8.yaml in the current folder is not what yolov8n.yaml means
+    if not found or (found[0].name != path.name and len(path.parts) == 1 and path.name in stock_yamls()):
+        return None  # a yolov10.yaml in the current folder is not what yolov10n.yaml means
     return found[0]

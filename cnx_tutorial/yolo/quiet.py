@@ -7,12 +7,13 @@ Source: ultralytics/__init__.py, utils/__init__.py and utils/torch_utils.py, 8.4
 """
 
 import contextlib
+import functools
 import importlib
 import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -70,6 +71,13 @@ def import_ultralytics() -> None:
         with environment(**AT_IMPORT):
             importlib.import_module("ultralytics.models")  # the package itself imports these later, on first use
             importlib.import_module("torchvision")  # sets TORCHINDUCTOR_CACHE_DIR
+        utils = importlib.import_module("ultralytics.utils")
+        leave_switches(
+            {
+                "AUTOINSTALL": lambda: utils.env_bool("YOLO_AUTOINSTALL", True),
+                "ONLINE": functools.cache(utils.is_online),
+            }
+        )
     finally:
         torch.set_num_threads(threads)
         cv2.setNumThreads(cv2_threads)
@@ -85,6 +93,25 @@ def only_warnings(record: logging.LogRecord) -> bool:
 def threads_to_use() -> int:
     """All cores where waiting threads sleep soon; else one less, as Ultralytics takes, so that no step waits for a thread without a core."""
     return cpu_count() if WAITS_BRIEFLY else max(1, cpu_count() - 1)
+
+
+class ForStock:
+    """A switch of Ultralytics: off inside our calls, elsewhere as Ultralytics itself would have it, found out when it is asked for."""
+
+    def __init__(self, ask: Callable[[], bool]):
+        self.ask = ask
+
+    def __bool__(self) -> bool:
+        return threading.get_ident() not in GUESTS.inside and self.ask()
+
+
+def leave_switches(names: dict[str, Callable[[], bool]]) -> None:
+    """Put `ForStock` in the place of constants that ultralytics took over from the variables of AT_IMPORT."""
+    switches = {name: ForStock(ask) for name, ask in names.items()}
+    for module in [module for name, module in sys.modules.items() if name.startswith("ultralytics.")]:
+        for name, switch in switches.items():
+            if isinstance(vars(module).get(name), bool):
+                setattr(module, name, switch)
 
 
 class Guests:
@@ -164,3 +191,23 @@ def all_cores() -> Iterator[None]:
         yield
     finally:
         GUESTS.leave(thread)
+
+
+def without_opencv_threads(function: Callable) -> Callable:
+    """Ultralytics' function, during which OpenCV has no threads of its own: they and those of data loaders do not get on.
+
+    Ultralytics switches them off for the whole process when it is imported, which `import_ultralytics` undoes.
+    """
+
+    @functools.wraps(function)
+    def quietly(*args, **kwargs):
+        before = cv2.getNumThreads()
+        cv2.setNumThreads(0)
+        off = cv2.getNumThreads()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if cv2.getNumThreads() == off:
+                cv2.setNumThreads(before)
+
+    return quietly

@@ -14,6 +14,7 @@ import torch
 import ultralytics.nn
 from ultralytics.engine import model as engine_model
 from ultralytics.engine import trainer as engine_trainer
+from ultralytics.engine import validator as engine_validator
 from ultralytics.nn import tasks
 from ultralytics.utils import downloads
 
@@ -22,6 +23,7 @@ from cnx_tutorial.yolo import files, parser, resume
 from cnx_tutorial.yolo.backbone import Backbone, Map
 from cnx_tutorial.yolo.layer_file import RUNNING
 from cnx_tutorial.yolo.layers import add, layer_of
+from cnx_tutorial.yolo.quiet import without_opencv_threads
 
 stock_fuse = tasks.BaseModel.fuse
 
@@ -88,6 +90,8 @@ def patch() -> None:
     downloads.attempt_download_asset = attempt_download_asset
     engine_trainer.get_save_dir = files.take_save_dir
     engine_trainer.strip_optimizer = files.strip_optimizer
+    engine_trainer.BaseTrainer.train = without_opencv_threads(engine_trainer.BaseTrainer.train)
+    engine_validator.BaseValidator.__call__ = without_opencv_threads(engine_validator.BaseValidator.__call__)
     engine_trainer.BaseTrainer._load_checkpoint_state = resume.load_checkpoint_state
     # What a checkpoint of ours pickles, so that ULTRALYTICS_SAFE_LOAD=1 (torch.load with weights_only=True) accepts it.
     layers = [getattr(nn, name) for name in nn.__all__ if isinstance(getattr(nn, name), type)]
