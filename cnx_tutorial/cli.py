@@ -3,7 +3,8 @@
     cnx train [model=yolov8n-convnext.yaml] [data=smears.yaml] [any Ultralytics key=value]
     cnx val | predict | export | ...           as `yolo`, key=value
     cnx compare [model=A.yaml] [against=B.yaml] [key=value]  the same work with two models, side by side; B: stock YOLOv8 of A's letter
-    cnx yaml backbone=timm:convnext_atto [neck=yolov8|fine] [task=detect] [family=v8|11|26] [weights=True] [out=FILE]   a model YAML for any backbone
+    cnx yaml [backbone=timm:convnext_atto] [neck=yolov8|fine] [task=detect] [family=v8|11|12|26] [weights=True] [out=FILE]
+                                               a model YAML for any backbone
     cnx data bccd [--from DIR_OR_ZIP] [--out DIR] [--overwrite]
     cnx data smears [--out DIR] [--seed N] [--overwrite]
     cnx data audit YAML                        what in a data set would hurt training; smears.yaml and bccd.yaml are found by name

@@ -76,18 +76,19 @@ def from_donor(source: str) -> float | None:
             ]
         else:
             import torchvision
-            from torchvision.models.feature_extraction import NodePathTracer, create_feature_extractor
+            from torchvision.models.feature_extraction import NodePathTracer
 
             whole = torchvision.models.get_model(name)
             whole.load_state_dict(net.net.state_dict(), strict=False)
             output = next(node for node in net.net.graph.nodes if node.op == "output")
-            leaves = {"leaf_modules": [torchvision.ops.StochasticDepth]}
-            tracer = NodePathTracer(**leaves)
+            tracer = NodePathTracer(leaf_modules=[torchvision.ops.StochasticDepth])
             tracer.trace(whole.eval())
             kept = {node.name for node in output.args[0]}
-            names = [name for node, name in tracer.node_to_qualname.items() if node.name in kept]
-            donor = create_feature_extractor(whole, return_nodes=names, tracer_kwargs=leaves)
-            maps = list(donor(normalised).values())
+            maps, modules = [], dict(whole.named_modules())
+            for name in [name for node, name in tracer.node_to_qualname.items() if node.name in kept]:
+                module = modules.get(name) or modules[name.rpartition(".")[0]]  # of a sum, the block that ends with it
+                module.register_forward_hook(lambda _, __, out: maps.append(out))
+            whole(normalised)
         return max(
             float((a - b).abs().max() / max(1, float(b.abs().max()))) for a, b in zip(net(image), maps, strict=True)
         )

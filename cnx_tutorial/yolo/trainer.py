@@ -163,7 +163,10 @@ class ConvNeXtTraining:
 
     @property
     def channels_last_on_cpu(self) -> bool:
-        return self.device.type == "cpu" and self.args.channels_last is not False
+        wanted = self.args.channels_last or (
+            self.args.channels_last is None and not crashes_in_channels_last(self.model)
+        )
+        return self.device.type == "cpu" and wanted
 
     def set_model_attributes(self):
         """The first step after the model is on its device, before optimizer and EMA copy it."""
@@ -204,6 +207,15 @@ class ConvNeXtTraining:
                     groups.append({**group, "params": slower, "lr": group["lr"] * factor})
         name_parameters(optimizer, unwrap_model(model))
         return optimizer
+
+
+def crashes_in_channels_last(model: nn.Module) -> bool:
+    """Whether a model has a convolution whose gradient ends the process on a CPU in channels_last memory.
+
+    A 1x1 window with a stride, over 2 to 15 channels, as in FastViT's stem: a fault of oneDNN, seen with PyTorch 2.14.1 on an AMD EPYC.
+    """
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+    return any(c.kernel_size == (1, 1) and max(c.stride) > 1 and c.in_channels < 16 for c in convolutions)
 
 
 def backbone_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:

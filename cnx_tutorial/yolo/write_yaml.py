@@ -16,7 +16,7 @@ from cnx_tutorial.yolo.backbone import without_weights
 from cnx_tutorial.yolo.layer_file import run_file
 from cnx_tutorial.yolo.parser import CONFIGS, stock_yaml_model_load
 
-FAMILIES = {"v8": "yolov8", "11": "yolo11", "26": "yolo26"}
+FAMILIES = {"v8": "yolov8", "11": "yolo11", "12": "yolo12", "26": "yolo26"}
 SUFFIX = {"detect": "", "segment": "-seg", "pose": "-pose", "obb": "-obb", "classify": "-cls"}
 NECKS = ("yolov8", "fine")
 COMMENTS = {
@@ -46,7 +46,7 @@ def write_yaml(
         backbone: timm:NAME, torchvision:NAME, FILE.py:CLASS (a class that returns a list of maps), or convnext for our rows.
         neck: yolov8 for the family's own; fine for ours, which adds the map of stride 4 and runs one way, from coarse to fine.
         task: detect, segment, pose, obb or classify.
-        family: v8, 11 or 26.
+        family: v8, 11, 12 or 26.
         weights: True for the backbone's published weights, a file, or False for random ones; a class of one's own has no published ones.
         folder: where the YAML will lie, and a file of layers lies; the current folder by default.
 

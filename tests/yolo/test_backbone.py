@@ -140,7 +140,7 @@ def test_a_class_of_ones_own_is_a_backbone_and_unneeded_parameters_are_named(cap
     assert Backbone(WithHead).unused(3, [0, 1]) == ["head.weight", "head.bias"]
 
 
-@pytest.mark.parametrize("source", ["timm:convnext_atto", "torchvision:resnet18"])
+@pytest.mark.parametrize("source", ["timm:convnext_atto", "torchvision:resnet18", "timm:fastvit_t8"])
 def test_it_trains_is_reloaded_in_a_fresh_process_and_exported(source, tmp_path, discs):
     file = tmp_path / "yolov8-whole.yaml"
     file.write_text(yaml.safe_dump(config(source)), encoding="utf-8")

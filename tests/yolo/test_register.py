@@ -240,6 +240,22 @@ def test_a_checkpoint_finds_its_file_of_layers_in_a_fresh_process(trained, tmp_p
     assert "MyBlock is here" in run.stdout
 
 
+def test_the_commands_use_a_checkpoint_that_was_told_nothing_else(trained, tmp_path, discs):
+    best = trained / "runs" / "mine" / "weights" / "best.pt"
+    image = next((discs.parent / "images" / "val").iterdir())
+    for words in (
+        ["val", f"data={discs}", "plots=False"],
+        ["predict", f"source={image}"],
+        ["export", "format=onnx", "simplify=False"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "cnx_tutorial.cli", *words, f"model={best}", "imgsz=64", f"project={tmp_path}"],
+            cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert best.with_suffix(".onnx").stat().st_size
+
+
 def test_a_checkpoint_without_its_file_says_where_it_was_looked_for(trained, tmp_path):
     shutil.copy(trained / "runs" / "mine" / "weights" / "best.pt", tmp_path)
     file, hidden = trained / "my_layers.py", trained / "hidden"

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
-from ultralytics.utils import YAML
 
 from cnx_tutorial import YOLO
 from cnx_tutorial.nn import ConvNeXtBlock
 from cnx_tutorial.yolo.model import RTDETR
+from tests.yolo.task_sets import make_sets
 
 HEADS = {
     "segment": [[1, 2], 1, "Segment", ["nc", 8, 16]],
@@ -24,34 +23,7 @@ HEADS = {
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory) -> dict[str, str]:
-    """For each task the data of a few images with one square each."""
-    folder = tmp_path_factory.mktemp("tasks")
-    rng, found = np.random.default_rng(0), {}
-    for task in HEADS:
-        for split in ("train", "val"):
-            for i in range(6):
-                x, y, r = (float(v) for v in (*rng.uniform(0.3, 0.7, 2), rng.uniform(0.1, 0.2)))
-                corners = [x - r, y - r, x + r, y - r, x + r, y + r, x - r, y + r]
-                points = [v for a, b in zip(corners[::2], corners[1::2], strict=True) for v in (a, b, 2)]
-                numbers = {"detect": [x, y, 2 * r, 2 * r], "pose": [x, y, 2 * r, 2 * r, *points]}.get(task, corners)
-                image = np.full((64, 64, 3), 120, np.uint8)
-                image[int((y - r) * 64) : int((y + r) * 64), int((x - r) * 64) : int((x + r) * 64)] = (200, 40, 40)
-                if task == "classify":
-                    place = folder / task / split / f"kind{i % 2}" / f"{i}.png"
-                else:
-                    place = folder / task / "images" / split / f"{i}.png"
-                    label = folder / task / "labels" / split / f"{i}.txt"
-                    label.parent.mkdir(parents=True, exist_ok=True)
-                    label.write_text(" ".join(map(str, [0, *numbers])) + "\n", encoding="utf-8")
-                place.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(image).save(place)
-        found[task] = str(folder / task)
-        if task != "classify":
-            file = folder / task / "data.yaml"
-            d = {"path": str(folder / task), "train": "images/train", "val": "images/val", "names": ["square", "none"]}
-            YAML.save(file, d | ({"kpt_shape": [4, 3]} if task == "pose" else {}))
-            found[task] = str(file)
-    return found
+    return make_sets(tmp_path_factory.mktemp("tasks"))
 
 
 def model(task: str, folder: Path) -> YOLO:
