@@ -17,7 +17,8 @@ from pathlib import Path
 
 import torch
 
-from cnx_tutorial.yolo.backbone import Backbone, as_list
+from cnx_tutorial.yolo.backbone import Backbone
+from cnx_tutorial.yolo.sources import as_list
 from tests.reliability import write_section
 
 SOURCES = (

@@ -15,7 +15,7 @@ from ultralytics.utils import LOGGER
 
 from cnx_tutorial.nn import VARIANTS, ConvNeXtBlock, ConvNeXtDownsample, ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport
-from cnx_tutorial.yolo.backbone import address, no_weights
+from cnx_tutorial.yolo.sources import address, no_weights
 
 TORCHVISIONS = ("tiny", "small", "base", "large")
 FITTING = "yolov8s-convnext-published.yaml fits femto, its m pico, its l tiny"

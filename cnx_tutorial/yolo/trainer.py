@@ -11,7 +11,6 @@ Source: ultralytics/engine/trainer.py 8.4.190; facebookresearch/ConvNeXt optim_f
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from ultralytics.models.rtdetr.train import RTDETRTrainer
@@ -26,7 +25,9 @@ from ultralytics.utils.torch_utils import unwrap_model
 from cnx_tutorial.yolo import files
 from cnx_tutorial.yolo.backbone import without_weights
 from cnx_tutorial.yolo.files import WholePath, keep_epochs
+from cnx_tutorial.yolo.groups import backbone_parameters, slow_down, spare_one_dimensional
 from cnx_tutorial.yolo.quiet import GUESTS, all_cores, threads_to_use
+from cnx_tutorial.yolo.reach import boxes_out_of_reach, reach
 from cnx_tutorial.yolo.resume import (
     name_parameters,
     read_state,
@@ -82,7 +83,7 @@ class ConvNeXtTraining:
     def begin_epoch(self):
         self.args.close_mosaic = self.close_mosaic
         if frozen_epochs := unwrap_model(self.model).yaml.get("freeze_backbone", 0):
-            for _, parameter in backbone_parameters(self.model):
+            for parameter in backbone_parameters(unwrap_model(self.model)):
                 parameter.requires_grad = self.epoch >= frozen_epochs
         if self.state:
             restore_chance(self, self.state)
@@ -189,23 +190,12 @@ class ConvNeXtTraining:
     def build_optimizer(self, model: nn.Module, *args, **kwargs) -> torch.optim.Optimizer:
         """The stock optimizer, with every 1-D parameter moved from a decayed group to the undecayed group of the same learning rate."""
         optimizer = super().build_optimizer(model, *args, **kwargs)
-        name_parameters(optimizer, unwrap_model(model))
+        model = unwrap_model(model)
+        name_parameters(optimizer, model)
         self.stock_order = [group["names"] for group in optimizer.param_groups]
-        groups = optimizer.param_groups
-        for group in groups:
-            if group["param_group"] != "weight":
-                continue
-            spared = next(g for g in groups if g["param_group"] == "bn" and g["lr"] == group["lr"])
-            spared["params"] += [p for p in group["params"] if p.ndim == 1]
-            group["params"] = [p for p in group["params"] if p.ndim != 1]
-        if (factor := unwrap_model(model).yaml.get("backbone_lr", 1.0)) != 1.0:
-            inside = {id(p) for _, p in backbone_parameters(model)}
-            for group in list(groups):
-                slower = [p for p in group["params"] if id(p) in inside]
-                group["params"] = [p for p in group["params"] if id(p) not in inside]
-                if slower:
-                    groups.append({**group, "params": slower, "lr": group["lr"] * factor})
-        name_parameters(optimizer, unwrap_model(model))
+        spare_one_dimensional(optimizer)
+        slow_down(optimizer, backbone_parameters(model), model.yaml.get("backbone_lr", 1.0))
+        name_parameters(optimizer, model)
         return optimizer
 
 
@@ -216,13 +206,6 @@ def crashes_in_channels_last(model: nn.Module) -> bool:
     """
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
     return any(c.kernel_size == (1, 1) and max(c.stride) > 1 and c.in_channels < 16 for c in convolutions)
-
-
-def backbone_parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """The parameters of the rows under `backbone:`."""
-    model = unwrap_model(model)
-    rows = model.model[: len(model.yaml["backbone"])]
-    return list(rows.named_parameters())
 
 
 class ConvNeXtTrainer(ConvNeXtTraining, DetectionTrainer):
@@ -268,23 +251,3 @@ class Kept(type(Path())):
     def write_bytes(self, data: bytes) -> int:
         self.content = data
         return len(data)
-
-
-def reach(head: nn.Module) -> int:
-    """Side in pixels of the largest box that a Detect head can draw: from 0 to reg_max - 1 strides to each side, on its coarsest map."""
-    return 2 * (head.reg_max - 1) * int(head.stride.max())
-
-
-def boxes_out_of_reach(head: nn.Module, labels: list[dict], imgsz: int) -> int:
-    """How many labelled boxes have a side, in images resized to imgsz, that the head cannot draw.
-
-    Args:
-        head: the last layer of a detection model; one without distances (reg_max 1) draws any size.
-        labels: Ultralytics' label dictionaries: "bboxes" (n, 4) as fractions x, y, w, h of the image, "shape" (height, width) in pixels.
-        imgsz: length in pixels to which the longer side is resized.
-    """
-    if getattr(head, "reg_max", 1) == 1:
-        return 0
-    known = [label for label in labels if "shape" in label]  # rect=True takes the shapes out of the labels
-    sides = [label["bboxes"][:, 2:] * label["shape"][::-1] / max(label["shape"]) * imgsz for label in known]
-    return int((np.concatenate(sides).max(1) > reach(head)).sum()) if sides else 0

@@ -86,6 +86,19 @@ def test_the_maps_are_those_of_the_donor_on_a_normalised_image():
                 assert (a - b).abs().max() <= 1e-5 * max(1, float(b.abs().max()))
 
 
+@pytest.mark.parametrize("home", ["timm", "torchvision"])
+def test_a_file_of_weights_beside_the_yaml_is_taken(home, tmp_path, monkeypatch):
+    timm, torchvision = pytest.importorskip("timm"), pytest.importorskip("torchvision")
+    donor = timm.create_model("resnet18") if home == "timm" else torchvision.models.resnet18()
+    torch.save(donor.state_dict(), tmp_path / "resnet.pth")
+    (tmp_path / "yolov8-whole.yaml").write_text(
+        yaml.safe_dump(config(f"{home}:resnet18", "resnet.pth")), encoding="utf-8"
+    )
+    monkeypatch.chdir("/")
+    model = YOLO(tmp_path / "yolov8-whole.yaml").model.model
+    torch.testing.assert_close(model[0].net.conv1.weight, donor.conv1.weight)
+
+
 def fused(net: Backbone) -> Backbone:
     net = copy.deepcopy(net)
     net.fuse()
