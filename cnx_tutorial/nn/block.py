@@ -8,6 +8,7 @@ Source: Liu et al. 2022, sections 2.4 to 2.6; GRN: Woo et al. 2023. Layer scale:
 import torch
 from torch import Tensor, nn
 
+from cnx_tutorial.nn import fused
 from cnx_tutorial.nn.drop_path import DropPath
 from cnx_tutorial.nn.grn import GlobalResponseNorm
 from cnx_tutorial.nn.initialisation import initialise
@@ -68,22 +69,6 @@ class ConvNeXtBlock(nn.Module):
             y = self.gamma * y
         return x + self.drop_path(y.permute(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)
 
-    @torch.no_grad()
     def fuse(self) -> None:
-        """Fold gamma into pwconv2, gamma * (W x + b) = (gamma * W) x + gamma * b: for use after training, the same output with fewer steps.
-
-        The norm's scale and shift stay: PyTorch's LayerNorm takes twice as long without them. From then on `forward_fused` runs. Calling it
-        again changes nothing.
-        """
-        if self.gamma is not None:
-            self.pwconv2.weight *= self.gamma[:, None]
-            self.pwconv2.bias *= self.gamma
-            self.gamma = None
-        self.pwconv1.arrange()
-        self.pwconv2.arrange()
-        self.forward = self.forward_fused
-
-    def forward_fused(self, x: Tensor) -> Tensor:
-        """`forward` after `fuse()`: GELU and the sum overwrite the map that they get, so that no second one of its size is made."""
-        y = self.pwconv1(self.norm(self.dwconv(x).permute(0, 2, 3, 1)), gelu=True)
-        return self.pwconv2(self.grn(y)).permute(0, 3, 1, 2).add_(x)
+        """For use after training: the same output in fewer steps, which `fused.py` takes. Calling it again changes nothing."""
+        fused.fuse(self)

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from cnx_tutorial.nn.block import ConvNeXtBlock
-from cnx_tutorial.nn.downsample import ConvNeXtDownsample
 from cnx_tutorial.nn.initialisation import initialise
-from cnx_tutorial.nn.stem import ConvNeXtStem
+from cnx_tutorial.nn.stem_and_downsample import ConvNeXtDownsample, ConvNeXtStem
 
 
 class ConvNeXt(nn.Module):

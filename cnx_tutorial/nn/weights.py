@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from cnx_tutorial.nn.block import ConvNeXtBlock
 from cnx_tutorial.nn.checkpoint import read, unwrapped
 from cnx_tutorial.nn.convnext import ConvNeXt
-from cnx_tutorial.nn.downsample import ConvNeXtDownsample
-from cnx_tutorial.nn.stem import ConvNeXtStem
+from cnx_tutorial.nn.stem_and_downsample import ConvNeXtDownsample, ConvNeXtStem
 from cnx_tutorial.nn.weight_names import Weights, translate
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -2,6 +2,8 @@
 
 import copy
 import io
+import subprocess
+import sys
 
 import pytest
 import timm
@@ -309,3 +311,10 @@ def test_whoever_looks_on_sees_operations_that_every_machine_has(side):
         seen += str(called(block, x))
     assert "mkldnn::_" not in seen and "conv" in seen
     assert counter.get_total_flops() == 2 * side**2 * (7 * 7 * 8 + 2 * 8 * 32)
+
+
+@pytest.mark.parametrize(("module", "name"), [("stem", "ConvNeXtStem"), ("downsample", "ConvNeXtDownsample")])
+def test_checkpoints_of_the_first_edition_find_their_modules(module, name):
+    code = f"import pickle; print(pickle.loads(b'ccnx_tutorial.nn.{module}\\n{name}\\n.').__module__)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.strip() == "cnx_tutorial.nn.stem_and_downsample", run.stderr
