@@ -4,7 +4,9 @@ A YAML and one such file are a whole model that anybody can train, reload, resum
 importing it would. A checkpoint brings no code along: it holds where the file was, and looks for it there and in the current folder.
 """
 
+import contextlib
 import hashlib
+import importlib
 import importlib.util
 import sys
 import traceback
@@ -16,7 +18,7 @@ import torch
 from torch import nn
 from ultralytics.utils import LOGGER
 
-from cnx_tutorial.yolo.layers import Layer, is_stock, layer_of
+from cnx_tutorial.yolo.layers import LAYERS, OURS, Layer, is_stock, layer_of
 
 RUNNING: ContextVar["LayerFile | None"] = ContextVar("RUNNING", default=None)  # the file that is being run just now
 FILES: dict[str, "LayerFile"] = {}  # those that were run, by the name of their module
@@ -137,12 +139,12 @@ class MissingClass(ValueError):
 
 def needed(layers: nn.Module) -> list[tuple[str, str, str, str]]:
     """For each class in a model that a fresh process would not find: module, name, file and folder; the last two empty for a notebook's."""
-    found = {}
+    found, registered = {}, {layer.kind for layer in LAYERS.values()} - {layer.kind for layer in OURS.values()}
     for module in layers.modules():
         kind = type(module)
         if (file := FILES.get(kind.__module__)) is not None:
             found[kind] = (kind.__module__, kind.__qualname__, file.path.name, str(file.path.parent))
-        elif kind.__module__ == "__main__":
+        elif kind.__module__ == "__main__" or kind in registered:
             found[kind] = (kind.__module__, kind.__qualname__, "", "")
     return list(found.values())
 
@@ -154,13 +156,28 @@ def rebuild(kind: type, needs: list[tuple[str, str, str, str]]) -> nn.Module:
     """
     for module, name, file, folder in needs:
         if not file:
-            if not hasattr(sys.modules["__main__"], name.partition(".")[0]):
-                raise MissingClass(
-                    f"this checkpoint has layers of the class {name}, which was defined in a notebook or a script: put the class into a file beside "
-                    "the YAML, name it there with the key layers: my_layers.py, and train from that; or define the class here before loading"
-                )
+            check_importable(module, name)
             continue
         run_file(find(file, [Path(folder)], f"this checkpoint has layers of the class {name} and"), module)
         if not hasattr(sys.modules[module], name.partition(".")[0]):
             raise MissingClass(f"this checkpoint has layers of the class {name}, which {file} does not define any more")
     return kind.__new__(kind)
+
+
+def check_importable(module: str, name: str) -> None:
+    """Refuse a checkpoint with a class of a notebook, or of somebody's own module, that this process does not have.
+
+    Left to itself, Ultralytics would ask the package index for a package of the module's name, and install it.
+    """
+    whose = (
+        "which was defined in a notebook or a script"
+        if module == "__main__"
+        else f"which is in the module {module}, not found here"
+    )
+    with contextlib.suppress(ImportError):
+        if hasattr(importlib.import_module(module), name.partition(".")[0]):
+            return
+    raise MissingClass(
+        f"this checkpoint has layers of the class {name}, {whose}: put the class into a file beside the YAML, name it there with the key "
+        "layers: my_layers.py, and train from that; or make the class known here before loading"
+    )

@@ -15,6 +15,7 @@ from ultralytics.utils import LOGGER
 
 from cnx_tutorial.nn import VARIANTS, ConvNeXtBlock, ConvNeXtDownsample, ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport
+from cnx_tutorial.yolo.backbone import Backbone
 from cnx_tutorial.yolo.sources import address, no_weights
 
 TORCHVISIONS = ("tiny", "small", "base", "large")
@@ -125,6 +126,10 @@ def from_checkpoint(model: nn.Module, file: str | Path) -> LoadReport:
 def find_weights(model: nn.Module, weights: str | Path) -> str | Path | dict[str, Tensor]:
     """What `weights=` means: imagenet, timm:NAME, or a file."""
     word = str(weights)
+    if any(isinstance(m, Backbone) for m in model.modules()):
+        raise ValueError(
+            'the weights of a Backbone row stand in the row: ["timm:resnet18", True] for the published ones, or a file in the place of True'
+        )
     if word.lower() == "imagenet":
         return imagenet(model)
     return from_timm(word.removeprefix("timm:")) if word.startswith("timm:") else weights

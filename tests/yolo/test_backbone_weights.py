@@ -111,6 +111,16 @@ def test_imagenet_means_the_published_network_of_these_widths(tmp_path, monkeypa
     torch.testing.assert_close(yolo.model.model[1][0].dwconv.weight.detach(), state["features.1.0.block.0.weight"])
 
 
+def test_the_weights_of_a_backbone_row_stand_in_the_row(tmp_path, donor):
+    rows = [[-1, 1, "Backbone", ["torchvision:resnet18", False]], [0, 1, "Map", [8]], [0, 1, "Map", [16]]]
+    file = tmp_path / "yolov8-whole.yaml"
+    file.write_text(
+        yaml.safe_dump({"nc": 2, "backbone": rows, "head": [[[1, 2], 1, "Detect", ["nc"]]]}), encoding="utf-8"
+    )
+    with pytest.raises(ValueError, match="stand in the row"):
+        YOLO(file).load_backbone(donor)
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -308,6 +308,22 @@ if __name__ == "__main__":
     assert "the class MyBlock" in said and "layers: my_layers.py" in said
 
 
+def test_a_class_of_a_module_that_is_gone_is_named_and_nothing_is_installed(tmp_path, discs):
+    (tmp_path / "my_module.py").write_text(MY_BLOCK, encoding="utf-8")
+    (tmp_path / "yolov8n-mine.yaml").write_text(yaml.safe_dump(config([-1, 1, "MyBlock", [16]])), encoding="utf-8")
+    code = "from my_module import MyBlock; from cnx_tutorial import YOLO, register; register(MyBlock); YOLO('yolov8n-mine.yaml').save('mine.pt')"
+    assert elsewhere(code, tmp_path).returncode == 0
+    code = "from ultralytics import YOLO; print(type(YOLO('mine.pt').model.model[1][0]).__name__)"
+    assert elsewhere(code, tmp_path).stdout.strip().endswith("MyBlock")
+    (tmp_path / "my_module.py").unlink()
+    said = elsewhere(code, tmp_path).stderr.strip().splitlines()[-1]
+    assert (
+        "the class MyBlock" in said
+        and "the module my_module, not found here" in said
+        and "layers: my_layers.py" in said
+    )
+
+
 BAD_FILES = {
     "not there": ("mine.py", None, ["names mine.py", "copy the file"]),
     "no name": ("mine", None, ["key layers is 'mine'", "Python file"]),
