@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup train test lab lint notebooks mutants browser fuzz faults pythons matrix
+.PHONY: help setup train test lab lint notebooks mutants browser fuzz faults pythons matrix backbones upstream
 
 help:                   ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -50,3 +50,10 @@ pythons: setup          ## resolve the pinned environment for every Python that 
 
 matrix: setup           ## run the tests of the bridge with the oldest and newest versions, each in an environment of its own
 	$(BIN)/python tools/matrix.py
+
+backbones: setup        ## put fourteen backbones, and every task of every YOLO family, through all steps; the tables go into docs/backbones.md
+	$(BIN)/python -m tests.backbones
+	$(BIN)/python -m tests.tasks
+
+upstream: setup         ## Ultralytics' own tests with and without us, offline
+	$(BIN)/python tools/upstream.py
