@@ -145,10 +145,11 @@ class OurModel:
             if value != none:
                 self.model.yaml[key] = value
 
-    def fuse(self) -> None:
-        """Fold what can be folded, for faster predictions; a fused model does not train."""
-        super().fuse()
+    def fuse(self, *args: Any, **kwargs: Any):
+        """Fold what can be folded, for faster predictions; a fused model does not train. Arguments and result are Ultralytics'."""
+        fused = super().fuse(*args, **kwargs)
         self.fused_by_user = True
+        return fused
 
     def val(self, validator: type | None = None, **kwargs: Any):
         if "data" in kwargs:
