@@ -25,7 +25,7 @@ from cnx_tutorial.yolo.sources import SIZE, as_list, from_class, from_timm, from
 
 ROWS = ("Backbone", "Map")
 WITHOUT_WEIGHTS: ContextVar[bool] = ContextVar("WITHOUT_WEIGHTS", default=False)
-FORMS = "timm:NAME, torchvision:NAME, or the name of a class of yours that returns a list of maps"
+FORMS = "timm:NAME, torchvision:NAME, the name of a class of yours that returns a list of maps (to cnx yaml with its file, my_layers.py:NAME)"
 
 
 @contextmanager

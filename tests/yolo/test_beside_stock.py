@@ -93,5 +93,5 @@ def test_tuning_starts_trainings_that_find_our_rows_and_sets(rows, tmp_path, mon
 def test_fuse_takes_what_ultralytics_takes_and_returns_what_it_returns():
     """Ultralytics' own ProfileModels calls fuse(verbose=False)."""
     ours, stock = YOLO("yolov8n.yaml"), ultralytics.YOLO("yolov8n.yaml")
-    assert ours.fuse(verbose=False, imgsz=64) is ours or stock.fuse(verbose=False, imgsz=64) is not stock
-    assert ours.model.is_fused()
+    assert ours.fuse(verbose=False, imgsz=64) is ours and stock.fuse(verbose=False, imgsz=64) is stock
+    assert ours.model.is_fused() and stock.model.is_fused()
