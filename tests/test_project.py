@@ -243,6 +243,13 @@ def test_readme_says_of_the_gpu_what_was_measured():
         parameters = f"{measured['models'][model]['parameters']:,}"
         row = next(line for line in readme.splitlines() if line.startswith(f"| {shown} ") and scores in line)
         assert [cell.strip() for cell in row.split("|")[1:-1]] == [shown, scores, parameters, f"{latency:.1f}"]
+    below = [
+        stock - ours
+        for stock, ours in zip(
+            results.scores(measured, results.STOCK), results.scores(measured, results.OURS), strict=True
+        )
+    ]
+    assert f"by {below[0]:.3f} and {below[1]:.3f}" in readme and min(below) > 0
     longer = results.headline("bccd_cuda_100")
     scores = {
         model: {run["seed"]: run["map"] for run in longer["models"][model]["runs"]}
