@@ -17,8 +17,6 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-import machine
-
 RUN = """
 import json, time
 {module}
@@ -82,6 +80,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "busy.json")
     args = parser.parse_args()
     from cnx_tutorial.paths import find_data
+    from cnx_tutorial.yolo import machine
 
     data = str(Path(find_data(args.data)).resolve())
     seconds: dict[str, dict[str, list[float]]] = {situation: {kind: [] for kind in KINDS} for situation in SITUATIONS}
@@ -104,7 +103,7 @@ def main() -> None:
         "seconds_per_step": {s: {kind: [round(v, 4) for v in values] for kind, values in t.items()} for s, t in seconds.items()},
         "settings": {"data": Path(args.data).name, "imgsz": args.imgsz, "batch": 16, "rounds": args.rounds, "epochs": args.epochs, "busy": args.busy},
         "device": machine.processor(),
-        "versions": machine.versions("ultralytics"),
+        "versions": machine.versions(),
         "commit": machine.commit(),
     }  # fmt: skip
     args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

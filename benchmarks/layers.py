@@ -19,7 +19,6 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import machine
 import timm
 import timm.layers
 import torch
@@ -28,6 +27,7 @@ from timm.models.convnext import ConvNeXtBlock as TimmBlock
 from torch import Tensor, nn
 from torchvision.models.convnext import CNBlock, CNBlockConfig, LayerNorm2d
 
+from cnx_tutorial.compare.speed import KEEP_MEMORY
 from cnx_tutorial.nn import VARIANTS, ConvNeXtBlock, ConvNeXtDownsample, LayerNorm, convnext
 
 HERE = Path(__file__).parent
@@ -273,7 +273,7 @@ def main() -> None:
     args = parser.parse_args()
     cases = [name for name in CASES if name.startswith(tuple(args.cases))]
     options = {"device": args.device, "dtype": getattr(torch, args.dtype), "compiled": args.compile}
-    os.environ |= machine.KEEP_MEMORY
+    os.environ |= KEEP_MEMORY
     times: dict = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as fresh:
@@ -283,6 +283,8 @@ def main() -> None:
             for key, table in one.items():
                 for runner, series in table.items():
                     times.setdefault(key, {}).setdefault(runner, []).extend(series)
+    from cnx_tutorial.yolo import machine  # imports ultralytics, so not before the times are taken
+
     rows = {key: compared(key[2], table) for key, table in times.items()}
     result = {
         "claim": __doc__.splitlines()[0],

@@ -12,10 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import machine
-
-from cnx_tutorial.cli import RECIPE, run_ultralytics, val_images, with_recipe
-from cnx_tutorial.yolo import report
+from cnx_tutorial.cli import run_ultralytics, with_recipe
+from cnx_tutorial.recipe import RECIPE
+from cnx_tutorial.yolo import machine, report
 
 JOBS = {"smears": {}, "bccd": {"epochs": 30}}  # what is given to `cnx train` beside the data
 HERE = Path(__file__).parent
@@ -32,7 +31,8 @@ def main() -> None:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         if job == "smears":
             trainer = yolo.trainer
-            file = report.picture(yolo, val_images(trainer), trainer.save_dir / "picture.png", trainer.args.imgsz)
+            images, truth = report.examples(trainer)
+            file = report.picture(yolo, images, trainer.save_dir / "picture.png", trainer.args.imgsz, truth=truth)
             shutil.copy(file, HERE.parent / "docs" / "truth_and_predictions.png")
         table = report.summary(yolo)
     box = yolo.metrics.box
@@ -44,7 +44,7 @@ def main() -> None:
         "cpu_seconds": round(cpu),
         "settings": RECIPE | JOBS[job] | {"seed": 0},
         "device": machine.processor(),
-        "versions": machine.versions("ultralytics"),
+        "versions": machine.versions(),
         "commit": machine.commit(),
     }
     file = HERE / "results" / f"main_job_{job}.json"

@@ -2,7 +2,9 @@
 
     cnx train [model=yolov8n-convnext.yaml] [data=smears.yaml] [any Ultralytics key=value]
     cnx val | predict | export | ...           as `yolo`, key=value
-    cnx compare [model=A.yaml] [against=B.yaml] [key=value]  the same work with two models, side by side; B: stock YOLOv8 of A's letter
+    cnx compare [model=A.yaml] [against=B.yaml,C.yaml] [data=...] [seeds=0,1,2] [lr0=0.01,0.02,0.04] [key=value]
+                                               what a model buys: the same work for each, and a verdict; B: stock YOLOv8 of A's letter
+    cnx compare report=FOLDER                  draw the report of a comparison again
     cnx yaml [backbone=timm:convnext_atto] [neck=yolov8|fine] [task=detect] [family=v8|11|12|26] [weights=True] [out=FILE]
                                                a model YAML for any backbone
     cnx data bccd [--from DIR_OR_ZIP] [--out DIR] [--overwrite]
@@ -28,22 +30,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cnx_tutorial.paths import DATASETS, GET_THEM, NOTEBOOKS, data_home, find_data, is_checkout
+from cnx_tutorial.recipe import DATA, MODEL, recipe
 
-MODEL, DATA = "yolov8n-convnext.yaml", "smears.yaml"
 SPLITS = ("train", "val", "test")
-# For sets of a few hundred small images. Ultralytics' defaults are for COCO: batches are gathered up to 64 images before a step (nbs), and an
-# optimizer named by hand starts its biases at a rate of 0.1. MuSGD finds more than AdamW here
-# (benchmarks/NOTES.md). Where you name a value, yours counts.
-RECIPE = {
-    "imgsz": 320,
-    "epochs": 25,
-    "batch": 16,
-    "nbs": 16,
-    "optimizer": "MuSGD",
-    "lr0": 0.02,
-    "momentum": 0.9,
-    "warmup_bias_lr": 0.0,
-}
 
 
 def with_recipe(words: list[str]) -> list[str]:
@@ -52,11 +41,13 @@ def with_recipe(words: list[str]) -> list[str]:
     if given & {"resume", "cfg"}:
         return words
     data = next((word.partition("=")[2] for word in words if word.startswith("data=")), DATA)
-    added = {"model": MODEL, "data": DATA, "project": str(Path.cwd() / "runs"), "name": Path(data).stem}
-    if "optimizer" in given:
-        added |= {key: RECIPE[key] for key in ("imgsz", "epochs", "batch", "nbs")}
-    else:
-        added |= RECIPE
+    added = {
+        "model": MODEL,
+        "data": DATA,
+        "project": str(Path.cwd() / "runs"),
+        "name": Path(data).stem,
+        **recipe(given),
+    }
     return [f"{key}={value}" for key, value in added.items() if key not in given] + words
 
 
@@ -228,31 +219,16 @@ def check_checkpoint(file: Path) -> None:
 
 
 def compare(words: list[str]) -> None:
-    """Train two models with the same settings and print both columns; both are built first, so that a mistake costs no training."""
-    from cnx_tutorial.yolo import report
-    from cnx_tutorial.yolo.model import YOLO
-
+    """Train models alike, and say what differs by more than chance."""
     if odd := [word for word in words if "=" not in word]:
         raise ValueError(f"cnx compare takes key=value words, such as data=bccd.yaml; given {odd[0][:80]!r}")
+    from ultralytics.cfg import smart_value  # as `yolo` reads a value
+
+    from cnx_tutorial.compare.comparison import compare as ask
+    from cnx_tutorial.compare.question import OWN
+
     given = dict(word.split("=", 1) for word in words)
-    if own := {"cfg", "resume", "mode", "name"} & set(given):
-        raise ValueError(
-            f"cnx compare takes no {own.pop()}=: it trains two models from the beginning, each in a folder of its name"
-        )
-    ours = given.get("model", MODEL)
-    against = given.get("against", f"yolov8{YOLO(ours).model.yaml.get('scale') or 'n'}.yaml")
-    YOLO(against)
-    if Path(ours).name == Path(against).name:
-        raise ValueError(
-            f"compare was given {ours} twice: name the other model with against=yolov8n-convnext.yaml, or any other YAML"
-        )
-    rest = [word for word in words if not word.startswith(("model=", "against="))]
-    runs = [
-        run_ultralytics(["train", *with_recipe([f"model={model}", f"name={Path(model).stem}", *rest])])[0]
-        for model in (ours, against)
-    ]
-    print(f"\n{report.table([report.summary(yolo) for yolo in runs])}")
-    print("One run each: a difference smaller than that between two seeds says nothing.")
+    ask(**{key: value if key in (*OWN, "report") else smart_value(value) for key, value in given.items()})
 
 
 def write(words: list[str]) -> None:

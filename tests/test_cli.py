@@ -12,7 +12,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from cnx_tutorial.cli import RECIPE, cut_off, next_step, own_copies, with_recipe
+from cnx_tutorial.cli import cut_off, next_step, own_copies, with_recipe
+from cnx_tutorial.recipe import RECIPE
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 
@@ -102,22 +103,6 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(few, tmp_path):
     )
     run = cnx("train", "resume=True", f"model={last}", "epochs=500", "time=0.0001", cwd=tmp_path)
     assert run.returncode == 0 and "Resuming training" in run.stdout, run.stdout[-1500:] + run.stderr
-
-
-def test_compare_prints_both_columns(few, tmp_path):
-    run = cnx("compare", f"data={few}", "epochs=1", "imgsz=64", "batch=4", "plots=False", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    assert "yolov8n-convnext.yaml  yolov8n.yaml" in run.stdout and "One run each" in run.stdout
-
-
-def test_compare_takes_any_two_models_and_refuses_one_twice_before_training(few, tmp_path):
-    run = cnx("compare", "model=yolov8n.yaml", f"data={few}", "epochs=1", cwd=tmp_path)
-    assert run.returncode == 1 and "was given yolov8n.yaml twice" in run.stderr and "against=" in run.stderr
-    run = cnx("compare", "against=yolov8n-mine.yaml", f"data={few}", "epochs=1", cwd=tmp_path)
-    assert run.returncode == 1 and "yolov8n-mine.yaml" in run.stderr
-    assert [p.name for p in tmp_path.iterdir()] == ["few"]  # the data set, and no run
-    run = cnx("compare", "--help", cwd=tmp_path)
-    assert run.returncode == 0 and "against=B.yaml" in run.stdout
 
 
 def test_audit_finds_our_sets_by_name(tmp_path):

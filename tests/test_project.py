@@ -122,12 +122,13 @@ BELOW = {  # the parts that each part may import
     "paths.py": set(),
     "data": {"paths", "data"},
     "yolo": {"paths", "nn", "data", "yolo"},
-    "teaching": {"paths", "nn", "data", "yolo", "teaching"},
+    "compare": {"paths", "recipe", "data", "yolo", "compare"},
+    "teaching": {"paths", "nn", "data", "yolo", "compare", "teaching"},
 }
 
 
 def test_layers_run_one_way():
-    """paths, nn and data stand below yolo, yolo below teaching, and only yolo and the command import ultralytics."""
+    """paths, nn and data stand below yolo, yolo below compare, compare below teaching, and only yolo and the command import ultralytics."""
     for file in (ROOT / "cnx_tutorial").rglob("*.py"):
         part, named = file.relative_to(ROOT / "cnx_tutorial").parts[0], imports(file)
         ours = {name.split(".")[1] for name in named if name.startswith("cnx_tutorial.")} & {
@@ -252,12 +253,12 @@ def test_readme_says_of_the_gpu_what_was_measured():
     assert f"by {below[0]:.3f} and {below[1]:.3f}" in readme and min(below) > 0
     longer = results.headline("bccd_cuda_100")
     scores = {
-        model: {run["seed"]: run["map"] for run in longer["models"][model]["runs"]}
+        model: dict(zip(longer["models"][model]["seeds"], results.scores(longer, model), strict=True))
         for model in (results.STOCK, results.OURS)
     }
     seeds = sorted(scores[results.STOCK].keys() & scores[results.OURS].keys())
     mean, half = results.paired(*([scores[model][seed] for seed in seeds] for model in (results.OURS, results.STOCK)))
-    assert seeds == [1, 2, 3] and longer["epochs"] == 100
+    assert seeds == [1, 2, 3] and longer["question"]["settings"]["epochs"] == 100
     assert all(scores[results.OURS][seed] < scores[results.STOCK][seed] for seed in seeds)
     assert f"{mean:+.3f} ± {half:.3f} ({results.verdict(mean, half)})" in readme
 

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 import ultralytics
 from torch import nn
+from ultralytics.cfg import get_cfg
 from ultralytics.engine import trainer as engine_trainer
 from ultralytics.engine.model import Model
 from ultralytics.nn.tasks import BaseModel
-from ultralytics.utils import LOGGER
+from ultralytics.utils import DEFAULT_CFG_DICT, LOGGER
 
 from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
@@ -50,6 +51,26 @@ def check_arguments(given: dict[str, Any]) -> None:
         close = difflib.get_close_matches(str(name), OPTIMIZERS, 1)
         hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(OPTIMIZERS)}"
         raise ValueError(f"optimizer={name} is unknown; {hint}")
+
+
+def check_keys(given: dict[str, Any]) -> None:
+    """Refuse an argument that Ultralytics does not know, or whose value it does not take.
+
+    Raises:
+        ValueError: names the argument, and the nearest ones.
+    """
+    try:
+        get_cfg(overrides=dict(given))
+    except SyntaxError as error:
+        known = [key for key in given if key not in DEFAULT_CFG_DICT]
+        close = {key: difflib.get_close_matches(key, DEFAULT_CFG_DICT, 3) for key in known}
+        said = "; ".join(
+            f"{key}= is no argument of Ultralytics" + (f", did you mean {' or '.join(near)}?" if near else "")
+            for key, near in close.items()
+        )
+        raise ValueError(said or str(error)) from None
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 def fingerprint(model: nn.Module) -> str:

@@ -2,7 +2,8 @@
 
 - No weight decay and no Muon on one-dimensional parameters: LayerNorm weights, gamma (layer scale) and GRN, as in the authors' code. Ultralytics
   spares what sits in a torch norm layer or is called bias, and decays the rest.
-- On a CPU all cores, whose threads wait briefly, and channels_last memory. Ultralytics leaves one core out and keeps channels_last for CUDA.
+- On a CPU all cores, whose threads wait briefly, channels_last memory, and Muon in float32. Ultralytics leaves one core out, keeps channels_last
+  for CUDA, and computes Muon in bfloat16, which few CPUs can do fast.
 - A word about boxes that the head cannot draw: each of its sides is less than `reg_max` strides away, and ours has 8 where YOLOv8 has 16.
 - What is finished is never lost: checkpoints are whole or not there, and a training that was cut off goes on as if it had not been.
 - On CUDA bfloat16 where the GPU has it: the float16 check downloads a model first.
@@ -22,7 +23,7 @@ from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.utils import LOGGER, RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
-from cnx_tutorial.yolo import files
+from cnx_tutorial.yolo import files, muon
 from cnx_tutorial.yolo.backbone import without_weights
 from cnx_tutorial.yolo.files import WholePath, keep_epochs
 from cnx_tutorial.yolo.groups import backbone_parameters, slow_down, spare_one_dimensional
@@ -38,6 +39,7 @@ from cnx_tutorial.yolo.resume import (
 )
 
 NEVER = 10**9  # batches
+muon.install()
 
 
 class ConvNeXtTraining:

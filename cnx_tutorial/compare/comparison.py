@@ -1,0 +1,351 @@
+"""The order of a comparison: check everything, rehearse one epoch, choose each model's learning rate, train every seed, take the times, report.
+
+Every finished training is stored at once, in a folder of its own below FOLDER/trainings. Started again, a comparison reads what is there and does
+what is missing.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cnx_tutorial.compare import page, results
+from cnx_tutorial.compare.engines import engine
+from cnx_tutorial.compare.question import CHOOSING, Question, asked, differences, marks, understand
+from cnx_tutorial.compare.speed import latency
+from cnx_tutorial.compare.training import TrainingFailed
+from cnx_tutorial.data.audit import TASKS, audit
+
+
+def compare(say: Callable[[str], None] = print, **words: object) -> dict:
+    """Train models alike and say what differs by more than chance.
+
+        compare(model="mine.yaml", against=["yolov8n.yaml"], data="bccd.yaml", epochs=40, seeds=[0, 1, 2], lr0=[0.01, 0.02, 0.04])
+        compare(report="runs/compare/mine_bccd")     # only write the report of a folder again
+
+    Args:
+        say: is given each line of progress.
+        words: model, against, data, seeds, lr0, interval, engine, address, jobs, device, project, name, as `cnx compare` takes them; every other
+            one is an argument of Ultralytics' `train()`, alike for all models.
+
+    Returns:
+        What results.json holds, and "folder".
+
+    Raises:
+        ValueError: a word, model or data set cannot be used; nothing was trained then.
+        OSError: the disk is full, or another comparison is at work in the folder; what was finished is stored.
+    """
+    if "report" in words:
+        if more := sorted({*words} - {"report"}):
+            raise ValueError(f"report= only draws a report again, so it takes no other word; given {more[0]}= too")
+        return report(Path(str(words["report"])), say)
+    question, where = understand(words)
+    question = checked(question)
+    place = engine(
+        str(where.pop("engine", "processes")),
+        question.device,
+        where.pop("jobs", None),
+        str(where.pop("address", "auto")),
+    )
+    folder = folder_of(question, **where)
+    with taken(folder):
+        remember(folder, question)
+        Comparison(question, folder, place, say).run()
+        return report(folder, say)
+
+
+def checked(question: Question) -> Question:
+    """The question with everything that it names looked at: Ultralytics' arguments, every model, the data.
+
+    Raises:
+        ValueError, SyntaxError: something cannot be used.
+    """
+    from cnx_tutorial.yolo.model import YOLO, check_arguments, check_keys
+
+    check_arguments(question.settings)
+    check_keys(question.settings)
+    tasks, networks = {}, {}
+    for label, model in question.models.items():
+        try:
+            yolo = YOLO(model)
+            tasks[label], networks[label] = yolo.task, yolo.model.yaml
+        except Exception as error:
+            raise ValueError(f"model {label} cannot be built: {error}") from error
+    if len(set(tasks.values())) > 1:
+        raise ValueError(
+            f"models of different tasks cannot be compared: {', '.join(f'{k} is for {v}' for k, v in tasks.items())}"
+        )
+    device = question.device or ("0" if has_gpu() else "cpu")
+    task = next(iter(tasks.values()))
+    images, labels = [], []
+    if task in TASKS and Path(question.data).exists():
+        meaning = {k: v for k in ("single_cls", "classes", "fraction") if (v := question.settings.get(k)) is not None}
+        found = audit(question.data, task=task, **meaning)
+        found.raise_if_errors()
+        if not found.images.get("val"):
+            raise ValueError(f"{question.data} names no val images, and a comparison needs them to measure on")
+        for split in found.labels.values():
+            images += [(str(file), file.stat().st_size) for file, _ in split]
+            labels += [rows.tobytes() for _, rows in split]
+    elif task == "classify" and Path(question.data).is_dir():
+        if not any((Path(question.data) / split).is_dir() for split in ("val", "validation", "test")):
+            raise ValueError(f"{question.data} has no folder val, and a comparison needs its images to measure on")
+        images = [(str(file), file.stat().st_size) for file in Path(question.data).rglob("*.*")]
+    return replace(question, device=device, marks=marks(networks, question.models, images, labels))
+
+
+def has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def folder_of(question: Question, project: object = "runs/compare", name: object = None) -> Path:
+    first = Path(next(iter(question.models))).stem
+    return Path(str(project)).expanduser().absolute() / str(name or f"{first}_{Path(question.data).stem}")
+
+
+@contextmanager
+def taken(folder: Path):
+    """This folder is ours while the block lasts.
+
+    Raises:
+        OSError: another comparison is at work in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise OSError(f"another cnx compare is at work in {folder}: wait for it, or give another name=") from error
+
+
+def remember(folder: Path, question: Question) -> None:
+    """Write the question into the folder; refuse a folder with another one, or with other things.
+
+    Raises:
+        ValueError: the folder holds another comparison; the message lists what differs.
+    """
+    file = folder / "question.json"
+    if file.exists():
+        if other := differences(json.loads(file.read_text(encoding="utf-8")), question):
+            raise ValueError(
+                f"{folder} holds another comparison: {'; '.join(other)}. Give the words as they were, or another name="
+            )
+    elif any(found.name != ".lock" for found in folder.iterdir()):
+        raise ValueError(f"{folder} is there already and holds no comparison: give another name=")
+    write_whole(file, asdict(question))
+
+
+def write_whole(file: Path, content: dict) -> None:
+    """JSON that is there completely or not at all."""
+    draft = file.with_name(f".{file.name}.part")
+    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    draft.replace(file)
+
+
+def in_words(seconds: float) -> str:
+    """12 s, 7 min, 3 h 20 min."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def job_of(question: Question, label: str, lr0: float | None, seed: int) -> dict:
+    stem = "".join(c if c.isalnum() or c in "-." else "_" for c in label.removesuffix(".yaml"))[-80:]
+    rate = "" if lr0 is None else f"-lr{lr0:g}"
+    job = {"name": f"{stem}{rate}-seed{seed}", "label": label, "model": question.models[label]}
+    return job | {"data": question.data, "lr0": lr0, "seed": seed, "settings": question.settings}
+
+
+class Comparison:
+    """A question on its way to an answer in a folder."""
+
+    def __init__(self, question: Question, folder: Path, place, say: Callable[[str], None]):
+        self.question, self.folder, self.place, self.say = question, folder, place, say
+        self.failed: dict[str, str] = {}
+        shutil.rmtree(folder / "running", ignore_errors=True)  # what was cut off
+        self.seconds: dict[str, float] = {}  # of one training, as the rehearsal says
+        self.left = 0.0
+
+    def run(self) -> None:
+        question = self.question
+        choosing = [job_of(question, label, lr0, CHOOSING) for label in question.models for lr0 in question.grid]
+        choosing = choosing if len(question.grid) > 1 else []
+        if self.missing(choosing) or not self.chosen_and_done():
+            self.rehearse()
+            self.announce(len(choosing))
+        self.train(choosing)
+        self.train(grown := [job for label in self.models() if (job := self.one_step_further(label))])
+        if grown:
+            self.say("at the edge of the grid, so one step further: " + ", ".join(job["name"] for job in grown))
+        self.train(self.counted())
+        write_whole(self.folder / "failed.json", self.failed)
+        if self.models():
+            self.take_times()
+
+    def models(self) -> list[str]:
+        """Those that did not fail."""
+        return [label for label in self.question.models if label not in self.failed]
+
+    def counted(self) -> list[dict]:
+        """One training a seed and model, the models in turn, each with its own learning rate."""
+        rates = {label: self.rate(label) for label in self.models()}
+        return [
+            job_of(self.question, label, rates[label], seed) for seed in self.question.seeds for label in self.models()
+        ]
+
+    def chosen_and_done(self) -> bool:
+        return not any(self.one_step_further(label) for label in self.models()) and not self.missing(self.counted())
+
+    def grid_scores(self, label: str) -> dict[float, float]:
+        return results.grid_scores(self.folder, label)
+
+    def rate(self, label: str) -> float | None:
+        """The model's own learning rate: the best with the seed that is not counted, or the only one."""
+        return self.question.grid[0] if len(self.question.grid) == 1 else results.best(self.grid_scores(label))
+
+    def one_step_further(self, label: str) -> dict | None:
+        """Where the best rate lies at the edge of the grid that was asked for, the training that tries the next one, if it is missing."""
+        grid = self.question.grid
+        if len(grid) == 1:
+            return None
+        rate = results.best({lr0: score for lr0, score in self.grid_scores(label).items() if lr0 in grid})
+        if rate not in (grid[0], grid[-1]):
+            return None
+        further = rate * rate / (grid[1] if rate == grid[0] else grid[-2])
+        job = job_of(self.question, label, float(f"{further:.3g}"), CHOOSING)
+        return job if self.missing([job]) else None
+
+    def missing(self, jobs: Iterable[dict]) -> list[dict]:
+        return [job for job in jobs if not (self.folder / "trainings" / job["name"] / "result.json").is_file()]
+
+    def rehearse(self) -> None:
+        """One epoch of each model, to the end: shows what fails, and how long an epoch takes."""
+        self.say(f"rehearsal, one epoch of each model, {self.place}")
+        grid, home = self.question.grid, self.folder / "rehearsal"
+        short = replace(self.question, settings={**self.question.settings, "epochs": 1})
+        jobs = [job_of(short, label, grid[len(grid) // 2], CHOOSING) for label in self.question.models]
+        for job, answer in self.place.run(jobs, self.folder / "running"):
+            self.keep(job, answer, home)
+            if not isinstance(answer, TrainingFailed):
+                epoch = answer["curve"]["time"][-1]
+                self.seconds[job["label"]] = answer["seconds"] + (int(self.question.settings["epochs"]) - 1) * epoch
+        if len(self.failed) == len(self.question.models):
+            raise ValueError(
+                "no model can be trained: " + "; ".join(f"{label}: {why}" for label, why in self.failed.items())
+            )
+
+    def announce(self, choosing: int) -> None:
+        q = self.question
+        each = sum(self.seconds.values()) / max(1, len(self.seconds))
+        total = choosing + len(q.models) * len(q.seeds)
+        jobs = (
+            len(self.missing(job_of(q, label, lr0, CHOOSING) for label in self.models() for lr0 in q.grid))
+            if choosing
+            else 0
+        )
+        # Which rate will be the best is not known before; the seeds that are stored with any rate of the grid are taken for done.
+        stored = results.trainings(self.folder)
+        done = {(one["label"], one["seed"]) for one in stored}
+        jobs += sum((label, seed) not in done for label in self.models() for seed in q.seeds)
+        self.left = jobs * each
+        time_left = self.left / min(self.place.width, max(1, jobs))
+        single = (choosing + len(q.models)) * each / self.place.width
+        parts = f"{len(q.models)} models, {len(q.seeds)} seeds" + (
+            f", {len(q.grid)} learning rates to choose from" if choosing else ""
+        )
+        self.say(
+            f"{total} trainings of {q.settings['epochs']} epochs ({parts}), {total - jobs} of them stored: about {in_words(time_left)}"
+        )
+        if len(q.seeds) > 1:
+            self.say(f"(with seeds={q.seeds[0]} alone about {in_words(single)} in all, and no verdict)")
+
+    def train(self, jobs: list[dict]) -> None:
+        jobs = [job for job in self.missing(jobs) if job["label"] not in self.failed]
+        start, before = time.monotonic(), len(jobs)
+        for i, (job, answer) in enumerate(self.place.run(jobs, self.folder / "running") if jobs else ()):
+            self.keep(job, answer, self.folder / "trainings")
+            left = (time.monotonic() - start) / (i + 1) * (before - i - 1)
+            said = "failed" if isinstance(answer, TrainingFailed) else shown(answer["scores"]["val"])
+            more = f"; {before - i - 1} more, {in_words(left)}" if i + 1 < before else ""
+            self.say(f"{job['name']}: {said}{more}")
+
+    def keep(self, job: dict, answer: dict | TrainingFailed, home: Path) -> None:
+        """Move what a training left to its place, complete; note a failure of its model.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        left = self.folder / "running" / job["name"]
+        if isinstance(answer, TrainingFailed):
+            if answer.disk_full:
+                raise OSError(28, f"No space left on device while {job['name']} was trained. Make room; what is finished is stored in "
+                                  f"{self.folder}, and the same command goes on with it")  # fmt: skip
+            self.failed.setdefault(job["label"], str(answer))
+            place = self.folder / "failed" / job["name"]
+        else:
+            place = home / job["name"]
+            (left / "job.json").unlink(missing_ok=True)
+            named = {key: job[key] for key in ("label", "lr0", "seed")}
+            write_whole(left / "result.json", {**named, **answer})
+        place.parent.mkdir(exist_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        if left.is_dir():
+            left.replace(place)
+        if isinstance(answer, TrainingFailed):
+            self.say(f"{job['label']} failed and is left out: {answer} (see {place})")
+
+    def take_times(self) -> None:
+        """One after another, when nothing else runs; again where a model is new."""
+        from cnx_tutorial.yolo import machine
+
+        file = self.folder / "speed.json"
+        if file.exists() and set(json.loads(file.read_text(encoding="utf-8"))["latency_ms"]["1"]) >= set(self.models()):
+            return
+        imgsz = self.question.settings["imgsz"]
+        device = self.question.device.split(",")[0] if has_gpu() else "cpu"
+        self.say("taking the times of one image, the models in turn")
+        seed = self.question.seeds[0]
+        weights = {
+            label: str(
+                self.folder / "trainings" / job_of(self.question, label, self.rate(label), seed)["name"] / "weights.pt"
+            )
+            for label in self.models()
+        }
+        times = latency(weights, int(imgsz), device)
+        write_whole(file, {"latency_ms": times, "imgsz": imgsz, "device": machine.processor(device)})
+
+
+def shown(scores: dict) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float))
+
+
+def report(folder: Path, say: Callable[[str], None]) -> dict:
+    """Write results.json and report.html of a folder, and say its table and verdicts.
+
+    Raises:
+        ValueError: there is no comparison in the folder, or none of its trainings is finished.
+    """
+    file = folder / "question.json"
+    if not file.is_file():
+        raise ValueError(
+            f"{folder} holds no comparison (no question.json in it); give the folder that cnx compare named"
+        )
+    result = results.collect(folder, asked(json.loads(file.read_text(encoding="utf-8"))))
+    write_whole(folder / "results.json", result)
+    page.write(result, folder, folder / "report.html")
+    say("")
+    say(results.text(result))
+    say(f"report   {folder / 'report.html'}")
+    say(f"numbers  {folder / 'results.json'}")
+    return {**result, "folder": str(folder)}
+
+
+__all__ = ["compare"]

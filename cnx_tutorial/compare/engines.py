@@ -1,0 +1,183 @@
+"""Where the trainings of a comparison run: side by side on this machine, one on each core or GPU, or on the nodes of a Ray cluster.
+
+Both engines take jobs and hand back what became of each, as they end. (joblib, which has backends for processes and for Ray, was looked at: there a
+worker that dies ends the whole run, and a worker has no core of its own.)
+"""
+
+import os
+import queue
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from cnx_tutorial.compare.training import ATTEMPTS, TrainingFailed, in_process
+
+MEMORY = 2 * 2**30  # bytes that one training on a CPU is given
+Done = tuple[dict, dict | TrainingFailed]  # a job, and its answer
+
+
+class Processes:
+    """Trainings on this machine, each in a slot of its own: some cores, and a GPU if it has one.
+
+    Args:
+        device: "cpu", "" (a GPU if there is one) or numbers of GPUs, "0,1".
+        jobs: trainings side by side; None: one for each core, as far as the memory goes, or one for each GPU.
+    """
+
+    def __init__(self, device: str, jobs: int | None = None):
+        cores = (
+            sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+        )
+        if device == "cpu":
+            count = jobs or max(1, min(len(cores), memory() // MEMORY))
+            devices = ["cpu"]
+        else:
+            devices = device.split(",")
+            count = jobs or len(devices)
+        each = max(1, len(cores) // count)
+        self.slots = [
+            {"cores": [cores[(i * each + j) % len(cores)] for j in range(each)], "threads": each, "device": devices[i % len(devices)]}
+            for i in range(count)
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        count, slot = len(self.slots), self.slots[0]
+        place = f"{slot['threads']} core{'s' * (slot['threads'] > 1)}"
+        place = place if slot["device"] == "cpu" else f"a GPU and {place}"
+        return f"{count} training{'s' * (count > 1)} side by side, each on {place}"
+
+    @property
+    def width(self) -> int:
+        return len(self.slots)
+
+    def run(self, jobs: list[dict], folder: Path) -> Iterator[Done]:
+        """Each job and its answer, as they end; what a job left is in folder/NAME."""
+        free: queue.Queue = queue.Queue()
+        for slot in self.slots:
+            free.put(slot)
+        running: set = set()
+
+        def one(job: dict) -> dict:
+            slot = free.get()
+            try:
+                return in_process({**job, **slot}, folder / job["name"], running)
+            finally:
+                free.put(slot)
+
+        pool = ThreadPoolExecutor(len(self.slots))
+        try:
+            futures = {pool.submit(one, job): job for job in jobs}
+            for future in as_completed(futures):
+                error = future.exception()
+                if error is not None and not isinstance(error, TrainingFailed):
+                    raise error
+                yield futures[future], error or future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while running:
+                for process in list(running):
+                    process.kill()
+                    process.wait()
+                    running.discard(process)
+
+
+def memory() -> int:
+    """Bytes that are free on this machine."""
+    import psutil
+
+    return psutil.virtual_memory().available
+
+
+class Ray:
+    """Trainings on a Ray cluster, one for each CPU or GPU that it has; every node needs this package, and the data under the same path.
+
+    Args:
+        device: as for `Processes`; numbers of GPUs mean nothing here, Ray gives each training one.
+        jobs: most trainings at once; None: as many as the cluster takes.
+        address: "auto" for the cluster that this machine belongs to, "local" for one that is begun here and ended afterwards, or HOST:PORT.
+
+    Raises:
+        ValueError: Ray is not installed, or there is no cluster at the address.
+    """
+
+    def __init__(self, device: str, jobs: int | None = None, address: str = "auto"):
+        try:
+            import ray
+        except ImportError as error:
+            raise ValueError(
+                "engine=ray needs Ray, which is not installed: pip install 'ray>=2.40,<3', or leave engine= out"
+            ) from error
+        self.ray = ray
+        if not ray.is_initialized():
+            try:
+                ray.init(address=address, log_to_driver=False, configure_logging=False)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise ValueError(
+                    f"engine=ray found no cluster at address={address} ({str(error).strip().splitlines()[0][:200]}). "
+                    "Start one with `ray start --head`, or give address=local"
+                ) from error
+        self.gpu = device != "cpu"
+        has = int(ray.cluster_resources().get("GPU" if self.gpu else "CPU", 0))
+        if not has:
+            raise ValueError(f"the Ray cluster has no {'GPU: give device=cpu' if self.gpu else 'CPU'}")
+        self.width = min(jobs or has, has)
+
+    def __str__(self) -> str:
+        kind = "GPU" if self.gpu else "CPU"
+        return f"{self.width} training{'s' * (self.width > 1)} side by side on a Ray cluster, each on one {kind}"
+
+    def run(self, jobs: list[dict], folder: Path) -> Iterator[Done]:
+        """Each job and its answer, as they end; what a job left is in folder/NAME."""
+        needs = {"num_gpus": 1} if self.gpu else {"num_cpus": 1}
+        train = self.ray.remote(on_node).options(max_retries=ATTEMPTS - 1, **needs)
+        waiting, futures = list(jobs), {}
+        slot = {"cores": None, "threads": 1, "device": "0" if self.gpu else "cpu"}
+        try:
+            while waiting or futures:
+                while waiting and len(futures) < self.width:
+                    job = waiting.pop(0)
+                    futures[train.remote({**job, **slot})] = job
+                (ended,), _ = self.ray.wait(list(futures), num_returns=1)
+                job = futures.pop(ended)
+                try:
+                    answer, files, failed = self.ray.get(ended)
+                except self.ray.exceptions.RayError as error:
+                    answer, files, failed = None, {}, {"text": f"its worker died: {str(error).strip().splitlines()[0]}"}
+                for name, content in files.items():
+                    (folder / job["name"]).mkdir(parents=True, exist_ok=True)
+                    (folder / job["name"] / name).write_bytes(content)
+                yield job, TrainingFailed(**failed) if failed else answer
+        finally:
+            for future in futures:
+                self.ray.cancel(future, force=True)
+
+
+def on_node(job: dict) -> tuple[dict | None, dict[str, bytes], dict | None]:
+    """A training on a node of the cluster: its answer, its files, and how it failed. The node's disk keeps nothing."""
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home) / "training"
+        try:
+            answer, failed = in_process(job, folder), None
+        except TrainingFailed as error:
+            answer, failed = None, {"text": str(error), "disk_full": error.disk_full}
+        files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} if folder.is_dir() else {}
+        shutil.rmtree(folder, ignore_errors=True)
+    return answer, files, failed
+
+
+def engine(name: str, device: str, jobs: object, address: str) -> Processes | Ray:
+    """The engine of a name.
+
+    Raises:
+        ValueError: there is none of this name; `jobs` is no number.
+    """
+    if name not in ("processes", "ray"):
+        raise ValueError(f"engine={name} is unknown; expected processes (this machine) or ray (a Ray cluster)")
+    if jobs is not None and (not str(jobs).isdecimal() or int(jobs) < 1):
+        raise ValueError(f"jobs={jobs}: expected how many trainings run side by side, such as 2")
+    count = None if jobs is None else int(jobs)
+    if name == "processes" and address != "auto":
+        raise ValueError(f"address={address} is that of a Ray cluster: say engine=ray too")
+    return Ray(device, count, address) if name == "ray" else Processes(device, count)

@@ -1,0 +1,90 @@
+"""Statistics of a comparison: how far a difference can be told from chance, over seeds and over images.
+
+Two samples stand behind a mean: the seeds that were trained, and the images that were evaluated. Differences are taken seed by seed (paired), and
+Student's t gives their interval; the images are drawn again, the same for both models, and the middle of the differences gives theirs. Who asks
+about several models finds a difference by chance more often, so the p-values are corrected (Holm, 1979).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Score of a model minus that of another, in the score's own unit.
+
+    mean; low, high: confidence interval over the seeds; p: of a difference of zero, corrected for the number of comparisons; image_low, image_high:
+    interval over the images. What one seed, or one image, cannot tell is None.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    p: float | None
+    image_low: float | None
+    image_high: float | None
+    interval: float = 95.0
+
+    @property
+    def verdict(self) -> str:
+        """ "higher" or "lower" where seeds and images both tell the difference from zero; else "no detectable difference"."""
+        if self.p is None:
+            return "one seed: no verdict"
+        by_images = self.image_low is not None and (self.image_low > 0 or self.image_high < 0)
+        same_side = self.image_low is not None and (self.image_low > 0) == (self.mean > 0)
+        if self.p < 1 - self.interval / 100 and by_images and same_side:
+            return "higher" if self.mean > 0 else "lower"
+        return "no detectable difference"
+
+    def __str__(self) -> str:
+        seeds = f" [{self.low:+.3f}, {self.high:+.3f}]" if self.low is not None else ""
+        return f"{self.mean:+.3f}{seeds}"
+
+
+def paired(
+    a: Sequence[float], b: Sequence[float], interval: float = 95.0
+) -> tuple[float, float | None, float | None, float | None]:
+    """Mean of the differences a - b, seed by seed, the ends of its confidence interval (Student's t) and the p-value of no difference.
+
+    One pair has a mean only, the rest is None.
+
+    Raises:
+        ValueError: a and b have not the same length, or none.
+    """
+    if len(a) != len(b) or not len(a):
+        raise ValueError(f"{len(a)} and {len(b)} scores: paired differences need one of each model for each seed")
+    differences = np.subtract(a, b)
+    mean = float(differences.mean())
+    if len(differences) == 1:
+        return mean, None, None, None
+    if np.ptp(differences) < 1e-12:  # the same with every seed
+        return mean, mean, mean, float(abs(mean) < 1e-12)
+    test = stats.ttest_rel(a, b)
+    ends = test.confidence_interval(interval / 100)
+    return mean, float(ends.low), float(ends.high), float(test.pvalue)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p-values corrected for their number, by Holm's method: the smallest times n, the next times n - 1, ... and never below one before it."""
+    asked = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    least = 0.0
+    for rank, (p, i) in enumerate(asked):
+        least = max(least, min(1.0, p * (len(asked) - rank)))
+        corrected[i] = least
+    return corrected
+
+
+def over_images(a: Sequence[np.ndarray], b: Sequence[np.ndarray], interval: float = 95.0) -> tuple[float, float]:
+    """Interval of the difference over other draws of the images.
+
+    Args:
+        a, b: for each seed the model's score under the same draws, each of shape (draws,).
+    """
+    differences = np.mean(a, axis=0) - np.mean(b, axis=0)
+    outside = (1 - interval / 100) / 2
+    low, high = np.quantile(differences, [outside, 1 - outside])
+    return float(low), float(high)
