@@ -118,7 +118,7 @@ def curve_figure(result: Mapping) -> tuple[Figure, str] | None:
     wanted = {"segment": "metrics/mAP50-95(M)", "pose": "metrics/mAP50-95(P)", "classify": "metrics/accuracy_top1"}
     task = next(iter(result["models"].values()))["task"]
     key = wanted.get(task, "metrics/mAP50-95(B)")
-    measured = len({round(float(v), 6) for v in first.get(key, [])}) > 1
+    measured = key in first and result["question"]["settings"].get("val", True)
     if len(first.get("epoch", [])) < 2:
         return None
     figure = Figure(figsize=(8, 4), layout="constrained")
@@ -217,10 +217,13 @@ def pictures(result: Mapping, folder: Path, asked: str, other: str) -> tuple[Fig
         row[0].text(
             0,
             -0.06,
-            f"{Path(str(images[i])).name}, F1 of {asked} higher by {ahead[i]:+.2f}",
+            f"{Path(str(images[i])).name}, F1 of {asked} {'higher' if ahead[i] > 0 else 'lower'} by {abs(ahead[i]):.2f}",
             transform=row[0].transAxes,
             fontsize=8,
         )
+    names = results.class_names(result, asked, seen[asked][0])
+    keys = [Rectangle((0, 0), 1, 1, fill=False, linewidth=1.5, **look(kind)) for kind in names]
+    figure.legend(keys, [" " + name for name in names.values()], loc="outside lower center", ncols=min(6, len(keys)))
     return figure, (
         f"The val images on which {asked} and {other} differ most (F1 at confidence {CONFIDENT} and IoU 0.5, mean of the seeds); the boxes are "
         "those of the first seed, each class with a colour and a line of its own"

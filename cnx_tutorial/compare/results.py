@@ -5,11 +5,15 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnx_tutorial.compare.question import CHOOSING, Question
 from cnx_tutorial.compare.verdicts import Difference, holm, over_images, paired
+
+if TYPE_CHECKING:
+    from cnx_tutorial.yolo.seen import Seen
 
 
 def trainings(folder: Path) -> list[dict]:
@@ -143,6 +147,12 @@ def flat(scores: Mapping) -> dict[str, float | None]:
 def shared(key: str, a: Sequence[Mapping], b: Sequence[Mapping]) -> bool:
     """Whether every training of both models has this score."""
     return all(one.get(key) is not None for one in (*a, *b))
+
+
+def class_names(result: Mapping, label: str, seen: "Seen") -> dict[int, str]:
+    """Names of the classes that have true objects, by number; the stored scores name them in the order of their numbers."""
+    said = result["models"][label]["scores"]["val"][0]["classes"]
+    return dict(zip(np.unique(seen.true_kind).tolist(), said, strict=True))
 
 
 def values(result: Mapping, label: str, score: str, split: str = "val") -> list[float | None]:

@@ -260,6 +260,15 @@ def read_networks(d: dict, rows: list[Row], ch: int) -> dict[int, nn.Module]:
         if row.name == "Backbone":
             if row.sources != [-1]:
                 raise row.wrong("Backbone reads the image, so it is the first row and its `from` is -1")
+            file, source = find_file(d), row.arguments[0] if row.arguments else None
+            if file and isinstance(source, str) and source in (refused := run_file(file).refused):
+                asks, _, more = refused[source].partition(" do to the channels?")
+                raise row.wrong(
+                    f"{asks.removeprefix('what does ')} is given no arguments by a Backbone row, or the image's channels where its first argument is "
+                    "in_channels: give the others default values"
+                    if more
+                    else refused[source]
+                )
             strides = [other.arguments[0] for other in rows if other.name == "Map" and other.sources == [row.i]]
             found[row.i] = networks.backbone_of(row, layers_of(d), ch, strides)
     return found

@@ -13,6 +13,7 @@ from ultralytics.nn.tasks import DetectionModel
 from cnx_tutorial import YOLO, register
 from cnx_tutorial.yolo import layers
 from cnx_tutorial.yolo.backbone import Backbone
+from cnx_tutorial.yolo.write_yaml import write_yaml
 
 
 class Own(nn.Module):
@@ -142,6 +143,16 @@ def test_a_mistake_names_the_row_and_the_mend(name):
     with pytest.raises(ValueError) as raised:
         DetectionModel(d, verbose=False)
     assert all(word in str(raised.value) for word in told), raised.value
+
+
+def test_a_class_whose_arguments_nobody_gives_says_so(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\nclass Net(nn.Module):\n    def __init__(self, depth, width):\n        super().__init__()\n"
+    )
+    with pytest.raises(
+        ValueError, match=r"Net\(depth, width\) is given no arguments by a Backbone row.*default values"
+    ):
+        write_yaml(backbone="mine.py:Net", folder=tmp_path)
 
 
 def test_a_class_of_ones_own_is_a_backbone_and_unneeded_parameters_are_named(caplog):
