@@ -89,6 +89,7 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(few, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may have switched it off
     )
     last = tmp_path / "runs" / "few" / "weights" / "last.pt"
     while not last.exists():

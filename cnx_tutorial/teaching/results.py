@@ -13,9 +13,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 STOCK, OURS, ARTICLE = "yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnext-article.yaml"
 CONTROL = "yolov8n-our-neck.yaml"  # in benchmarks/: the backbone of YOLOv8n, the neck and the head of ours
 NAMES = {STOCK: "YOLOv8n", ARTICLE: "article", CONTROL: "with our neck", OURS: "ours"}
-T_95 = {
-    n: round(float(t.ppf(0.975, n)), 3) for n in range(1, 10)
-}  # Student's t, 95 %, two-sided, by degrees of freedom
+T_95 = {n: round(float(t.ppf(0.975, n)), 3) for n in range(1, 6)}  # Student's t, 95 %, two-sided, by degrees of freedom
 
 
 def headline(name: str) -> dict:

@@ -24,7 +24,7 @@ from tests.compare.conftest import few_smears
 WORDS = [
     "model=yolov8n-convnext.yaml",
     "against=yolov8n.yaml",
-    "seeds=0,1,2",
+    "seeds=0,1",
     "lr0=0.02",
     "epochs=1",
     "imgsz=64",
@@ -68,12 +68,12 @@ def children(folder: Path) -> list[int]:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory) -> Path:
-    """A comparison of six trainings that was killed in the third, and started again with the same words."""
+    """A comparison of four trainings that was killed when the first was stored, and started again with the same words."""
     work = tmp_path_factory.mktemp("killed")
     data, folder = few_smears(work / "few", test=True), work / "runs" / "compare" / "pair"
     words = [*WORDS, f"data={data}", "name=pair"]
     process = subprocess.Popen(command(*words), cwd=work, stdout=subprocess.DEVNULL)
-    while len(finished(folder)) < 2 or not children(folder):
+    while not finished(folder) or not children(folder):
         assert process.poll() is None
         time.sleep(0.05)
     process.kill()
@@ -83,12 +83,12 @@ def killed(tmp_path_factory) -> Path:
         time.sleep(0.1)
     assert not children(folder)  # the training that ran has ended with it
     before = finished(folder)
-    assert len(before) == 2
+    assert 1 <= len(before) < 4
     again = subprocess.run(command(*words), cwd=work, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     after = finished(folder)
     assert {name: after[name] for name in before} == before  # not repeated
-    assert "6 trainings of 1 epochs (2 models, 3 seeds), 2 of them stored: about" in again.stdout
+    assert f"4 trainings of 1 epochs (2 models, 2 seeds), {len(before)} of them stored: about" in again.stdout
     assert "no detectable difference" in again.stdout or "higher" in again.stdout or "lower" in again.stdout
     return folder
 
@@ -100,7 +100,7 @@ def test_the_report_holds_everything_and_needs_no_network(killed):
     )
     assert {"val", "test"} == set(result["comparisons"]) and len(result["models"]) == 2
     one = result["models"]["yolov8n-convnext.yaml"]
-    assert len(one["scores"]["val"]) == len(one["scores"]["test"]) == 3 and one["parameters"] == 1_252_132
+    assert len(one["scores"]["val"]) == len(one["scores"]["test"]) == 2 and one["parameters"] == 1_252_132
     assert one["lr0"] == 0.02 and len(one["curves"][0]["epoch"]) == 1
     assert {"sizes", "classes", "mAP50-95", "mAP50"} == set(one["scores"]["val"][0])
     assert set(result["speed"]["latency_ms"]["1"]) == set(result["models"])

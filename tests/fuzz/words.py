@@ -11,6 +11,7 @@ from ultralytics.engine.model import Model
 from ultralytics.utils import downloads
 
 from cnx_tutorial import cli
+from cnx_tutorial.compare import comparison
 from tests.fuzz.engine import Escape, Kind, first_line, place
 
 SMEARS = Path(__file__).parents[2] / "datasets" / "smears"
@@ -100,6 +101,11 @@ KEYS = [
     "name",
     "project",
     "against",
+    "seeds",
+    "interval",
+    "engine",
+    "jobs",
+    "report",
     "mode",
     "source",
     "format",
@@ -173,7 +179,8 @@ def attempt(words: list[str], folder: Path) -> str:
     said = io.StringIO()
     methods = [(Model, name, reached) for name in ("train", "val", "predict", "track", "export", "benchmark", "tune")]
     try:
-        with cli.standing_in(*methods, (downloads, "safe_download", no_network)), contextlib.redirect_stderr(said):
+        methods += [(comparison, "taken", reached), (downloads, "safe_download", no_network)]
+        with cli.standing_in(*methods), contextlib.redirect_stderr(said):
             status = cli.main(words)
     except BaseException as error:
         if not isinstance(error, Exception):
