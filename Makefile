@@ -19,7 +19,7 @@ train: setup            ## train a ConvNeXt-YOLOv8 on the drawn smears, print th
 	$(BIN)/cnx train
 
 test: setup             ## run every test and every notebook, outputs compared
-	$(BIN)/python -m pytest --nbval -n 2 --dist loadscope
+	$(BIN)/python -m pytest --nbval -n 2 --dist loadscope --durations 25
 
 lab: setup              ## open JupyterLab on the notebooks
 	$(BIN)/cnx lab

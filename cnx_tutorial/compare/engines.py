@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from cnx_tutorial.compare.training import ATTEMPTS, TrainingFailed, in_process
+from cnx_tutorial.compare.training import ATTEMPTS, Running, TrainingFailed, in_process
 
 MEMORY = 2 * 2**30  # bytes that one training on a CPU is given
 Done = tuple[dict, dict | TrainingFailed]  # a job, and its answer
@@ -57,7 +57,7 @@ class Processes:
         free: queue.Queue = queue.Queue()
         for slot in self.slots:
             free.put(slot)
-        running: set = set()
+        running = Running()
 
         def one(job: dict) -> dict:
             slot = free.get()
@@ -76,11 +76,7 @@ class Processes:
                 yield futures[future], error or future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            while running:
-                for process in list(running):
-                    process.kill()
-                    process.wait()
-                    running.discard(process)
+            running.end()
 
 
 def memory() -> int:

@@ -78,27 +78,49 @@ class TrainingFailed(RuntimeError):
         self.disk_full = disk_full
 
 
-def in_process(job: dict, folder: Path, running: set | None = None) -> dict:
+class Running(set):
+    """The processes that run trainings now, so that they can be ended together; after `end()` none begins."""
+
+    ended = False
+
+    def end(self) -> None:
+        self.ended = True
+        while self:
+            for process in list(self):
+                process.kill()
+                process.wait()
+                self.discard(process)
+
+
+def in_process(job: dict, folder: Path, running: Running | None = None) -> dict:
     """Do `train(job, folder)` in a process of its own; where it is killed from outside, do it again.
 
     Args:
         job: with "cores" (numbers of CPU cores to stay on, or None) and "threads".
-        running: the process is in this set for as long as it runs, so that somebody else can end it.
+        running: the process is in this set for as long as it runs.
 
     Raises:
         TrainingFailed: with what the training said, or that it was killed each time.
     """
-    running = set() if running is None else running
+    running = Running() if running is None else running
     threads = str(job["threads"])
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     for _ in range(ATTEMPTS):
+        if running.ended:
+            raise TrainingFailed("it was ended")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         with (folder / "log.txt").open("wb") as log:
             command = [sys.executable, "-m", "cnx_tutorial.compare.training", str(folder)]
+            # In a session of its own: Ctrl-C reaches the comparison alone, which then ends its trainings.
             process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
             )
         running.add(process)
         try:

@@ -43,12 +43,11 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "cnx_tutorial.cli", "compare", *words]
 
 
-def scores(folder: Path) -> dict:
-    """Scores of all models, and every confidence that a network was evaluated by."""
-    result = json.loads((folder / "results.json").read_text())
-    seen = {file.parent.name: np.load(file)["confidence"].tolist() for file in folder.glob("trainings/*/val.npz")}
-    assert all(seen.values())
-    return {label: one["scores"] for label, one in result["models"].items()} | seen
+def seen(folder: Path) -> dict[str, list[float]]:
+    """For each training every confidence that its network was evaluated by."""
+    found = {file.parent.name: np.load(file)["confidence"].tolist() for file in folder.glob("trainings/*/val.npz")}
+    assert found and all(found.values())
+    return found
 
 
 def finished(folder: Path) -> dict[str, float]:
@@ -201,6 +200,26 @@ def test_each_model_has_its_own_rate_and_the_grid_grows_once_at_its_edge(killed,
     assert not place.jobs
 
 
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to one process on Windows")
+def test_an_interrupted_comparison_ends_its_trainings(few, tmp_path):
+    process = subprocess.Popen(
+        command(*WORDS, f"data={few}", "name=cut", "epochs=500"),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may have switched it off
+    )
+    folder = tmp_path / "runs" / "compare" / "cut"
+    while not children(folder):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "Nothing that was finished is lost" in said and "Traceback" not in said
+    assert not children(folder)
+
+
 def test_a_full_disk_ends_it_and_says_what_to_do(few, tmp_path):
     question = checked(understand({"data": str(few), "lr0": "0.02", "device": "cpu"})[0])
 
@@ -218,7 +237,14 @@ def test_a_full_disk_ends_it_and_says_what_to_do(few, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Ray clusters on Windows are not supported by Ray")
 def test_a_ray_cluster_gives_the_same_scores_though_a_worker_is_killed(killed, cluster, tmp_path):
     data = killed.parents[2] / "few" / "few.yaml"
-    words = [*WORDS, f"data={data}", "name=ray", "engine=ray", f"address={cluster}"]
+    words = [
+        *(word for word in WORDS if not word.startswith("seeds")),
+        "seeds=0",
+        f"data={data}",
+        "name=ray",
+        "engine=ray",
+        f"address={cluster}",
+    ]
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
     process = subprocess.Popen(
         command(*words), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -232,7 +258,8 @@ def test_a_ray_cluster_gives_the_same_scores_though_a_worker_is_killed(killed, c
     said, errors = process.communicate(timeout=400)
     assert process.returncode == 0, errors
     assert "2 trainings side by side on a Ray cluster" in said and "is left out" not in said
-    assert scores(folder) == scores(killed)
+    expected = seen(killed)
+    assert len(seen(folder)) == 2 and seen(folder) == {name: expected[name] for name in seen(folder)}
 
 
 def test_a_model_that_fails_is_reported_and_the_others_finish(few, tmp_path, monkeypatch):
