@@ -73,24 +73,9 @@ def standing_in(*changes: tuple[object, str, object]) -> Iterator[None]:
             delattr(home, name) if value is nothing else setattr(home, name, value)
 
 
-def is_theirs(data: str) -> bool:
-    """Whether a data set is Ultralytics' own business: one that it ships, fetches or converts."""
-    from ultralytics.utils.checks import check_file
-
-    if "://" in data or data.endswith(".ndjson"):
-        return True
-    if os.path.exists(data):  # noqa: PTH110 (a name that no system takes is False here)
-        return False
-    names = [data] if data.endswith((".yaml", ".yml")) else [f"{data}.yaml", f"{data}.yml"]
-    try:
-        return "\0" not in data and any(check_file(name, hard=False) for name in names)
-    except OSError:  # a name that no system takes
-        return False
-
-
 def run_ultralytics(words: list[str], **own: object) -> list:
     """Run `yolo WORDS` with our layers, `own` being arguments of our `train()` alone; returns the models that it trained."""
-    from cnx_tutorial.yolo.model import YOLO  # first, so that ultralytics is imported quietly
+    from cnx_tutorial.yolo.model import YOLO, is_theirs  # first, so that ultralytics is imported quietly
 
     import ultralytics  # isort: skip
     from ultralytics import cfg

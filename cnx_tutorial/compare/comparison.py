@@ -65,7 +65,7 @@ def checked(question: Question) -> Question:
     Raises:
         ValueError, SyntaxError: something cannot be used.
     """
-    from cnx_tutorial.yolo.model import YOLO, check_arguments, check_keys
+    from cnx_tutorial.yolo.model import YOLO, check_arguments, check_keys, is_theirs
 
     check_arguments(question.settings)
     check_keys(question.settings)
@@ -83,7 +83,7 @@ def checked(question: Question) -> Question:
     device = question.device or ("0" if has_gpu() else "cpu")
     task = next(iter(tasks.values()))
     images, labels = [], []
-    if task in TASKS and Path(question.data).exists():
+    if task in TASKS and not is_theirs(question.data):
         meaning = {k: v for k in ("single_cls", "classes", "fraction") if (v := question.settings.get(k)) is not None}
         found = audit(question.data, task=task, **meaning)
         found.raise_if_errors()
@@ -310,7 +310,10 @@ class Comparison:
         if file.exists() and set(json.loads(file.read_text(encoding="utf-8"))["latency_ms"]["1"]) >= set(self.models()):
             return
         imgsz = self.question.settings["imgsz"]
-        device = self.question.device.split(",")[0] if has_gpu() else "cpu"
+        first = self.question.device.split(",")[0]
+        device = (
+            first if first == "mps" or has_gpu() else "cpu"
+        )  # a Ray cluster may have GPUs that this machine has not
         self.say("taking the times of one image, the models in turn")
         seed = self.question.seeds[0]
         weights = {

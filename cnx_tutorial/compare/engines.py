@@ -30,11 +30,12 @@ class Processes:
         cores = (
             sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
         )
-        if device == "cpu":
+        if device in ("cpu", "mps"):
             count = jobs or max(1, min(len(cores), memory() // MEMORY))
-            devices = ["cpu"]
+            count = count if device == "cpu" else 1
+            devices = [device]
         else:
-            devices = device.split(",")
+            devices = gpus(device)
             count = jobs or len(devices)
         each = max(1, len(cores) // count)
         self.slots = [
@@ -77,6 +78,21 @@ class Processes:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             running.end()
+
+
+def gpus(device: str) -> list[str]:
+    """Numbers of GPUs that are here.
+
+    Raises:
+        ValueError: the device is none of ours.
+    """
+    import torch
+
+    named, has = device.split(","), torch.cuda.device_count()
+    if wrong := [name for name in named if not name.isdecimal() or int(name) >= has]:
+        there = f"numbers of GPUs below {has}" if has else "no number of a GPU, since PyTorch sees none here"
+        raise ValueError(f"device={wrong[0]}: expected cpu, mps or {there}")
+    return named
 
 
 def memory() -> int:

@@ -24,7 +24,7 @@ def latency(weights: dict[str, str], imgsz: int, device: str, rounds: int = 9) -
     Args:
         weights: for each model a checkpoint, or anything that `YOLO` takes.
         imgsz: side of the images in pixels.
-        device: "cpu", or the number of a GPU; there the networks are in bfloat16.
+        device: "cpu", "mps", or the number of a GPU; there the networks are in bfloat16.
     """
     asked = json.dumps({"weights": weights, "imgsz": imgsz, "device": device, "rounds": rounds})
     command = [sys.executable, "-m", "cnx_tutorial.compare.speed"]
@@ -41,8 +41,8 @@ def measured(weights: dict[str, str], imgsz: int, device: str, rounds: int) -> d
     from cnx_tutorial.yolo.cores import cpu_count
     from cnx_tutorial.yolo.report import in_channels
 
-    on_cpu = device == "cpu"
-    place, kind = torch.device("cpu" if on_cpu else f"cuda:{device}"), torch.float32 if on_cpu else torch.bfloat16
+    on_cuda = device.isdecimal()
+    place, kind = torch.device(f"cuda:{device}" if on_cuda else device), torch.bfloat16 if on_cuda else torch.float32
     networks, channels = {}, 3
     for name, file in weights.items():
         network = YOLO(file).model

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import hashlib
+import os
 import sys
 from collections.abc import Iterator
 from copy import deepcopy
@@ -17,6 +18,7 @@ from ultralytics.engine import trainer as engine_trainer
 from ultralytics.engine.model import Model
 from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils import DEFAULT_CFG_DICT, LOGGER
+from ultralytics.utils.checks import check_file
 
 from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
@@ -71,6 +73,19 @@ def check_keys(given: dict[str, Any]) -> None:
         raise ValueError(said or str(error)) from None
     except TypeError as error:
         raise ValueError(str(error)) from None
+
+
+def is_theirs(data: str) -> bool:
+    """Whether a data set is Ultralytics' own business: one that it ships, fetches or converts."""
+    if "://" in data or data.endswith(".ndjson"):
+        return True
+    if os.path.exists(data):  # noqa: PTH110 (a name that no system takes is False here)
+        return False
+    names = [data] if data.endswith((".yaml", ".yml")) else [f"{data}.yaml", f"{data}.yml"]
+    try:
+        return "\0" not in data and any(check_file(name, hard=False) for name in names)
+    except OSError:  # a name that no system takes
+        return False
 
 
 def fingerprint(model: nn.Module) -> str:

@@ -38,6 +38,8 @@ WRONG = {
     "no epochs": ({"epochs": 0}, ["epochs=0"]),
     "a model that is not there": ({"against": "yolov8n-mine.yaml"}, ["yolov8n-mine.yaml", "cannot be built"]),
     "another task": ({"against": "yolov8n-seg.yaml"}, ["different tasks", "segment"]),
+    "data that is not there": ({"data": "gone.yaml"}, ["gone.yaml"]),
+    "a device that is not there": ({"device": "cuda:77"}, ["device=cuda:77", "expected cpu"]),
     "report and more": ({"report": "folder", "epochs": 3}, ["report= only draws"]),
     "a report of nothing": ({"report": "folder"}, ["folder holds no comparison"]),
 }
@@ -46,7 +48,7 @@ WRONG = {
 @pytest.mark.parametrize("words, said", WRONG.values(), ids=WRONG)
 def test_wrong_words(words, said, few, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    data = {} if "report" in words else {"data": str(few)}
+    data = {} if "report" in words or "data" in words else {"data": str(few)}
     with pytest.raises(ValueError) as error:
         compare(**data, **words)
     assert not [part for part in said if part not in str(error.value)], str(error.value)

@@ -92,6 +92,8 @@ def attempt_yaml(text: bytes, folder: Path) -> str:
     utils.DATASETS_DIR = folder / "datasets"
     try:
         report = audit(file)
+        if any("no detector has so many classes" in problem.message for problem in report.errors):
+            return "an error that Ultralytics does not see"  # it gives each of them a name, which takes for ever
         expected = theirs(file)
     finally:
         os.chdir(here)
