@@ -228,6 +228,13 @@ def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
     assert f"its times are {min(times):.2f} to {max(times):.2f} of the control's" in readme
 
 
+def test_readme_says_of_muon_what_was_measured():
+    seconds = json.loads(text("benchmarks/results/muon.json"))["seconds"]["yolov8n.yaml"]
+    ratio = statistics.median(seconds["float32"]) / statistics.median(seconds["bfloat16"])
+    row = next(line for line in text("README.md").splitlines() if "benchmarks/muon.py" in line)
+    assert f"{ratio:.2f} of it for YOLOv8n" in row
+
+
 def test_readme_says_of_the_gpu_what_was_measured():
     from cnx_tutorial.teaching import results
 

@@ -30,9 +30,9 @@ WRITTEN = (
     "NO_ALBUMENTATIONS_UPDATE",
     "_RJEM_MALLOC_CONF",  # by polars, which it imports
 )
-# How long PyTorch's threads spin while they wait for each other, before they sleep: ten thousand turns (GNU), a millisecond (LLVM, Intel). By default
+# How long PyTorch's threads spin while they wait for each other, before they sleep: a thousand turns (GNU), a millisecond (LLVM, Intel). By default
 # they spin longer than most operations last, which costs a busy machine its cores; not at all (OMP_WAIT_POLICY=PASSIVE) costs a free one a quarter.
-WAITING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
+WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
 
 
 @contextlib.contextmanager
