@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from cnx_tutorial.compare import page, results
 from cnx_tutorial.compare.engines import engine
-from cnx_tutorial.compare.question import CHOOSING, Question, asked, differences, marks, understand
+from cnx_tutorial.compare.question import CHOOSING, Question, asked, differences, marks, short, understand
 from cnx_tutorial.compare.speed import latency
 from cnx_tutorial.compare.training import TrainingFailed
 from cnx_tutorial.data.audit import TASKS, audit
@@ -158,7 +158,9 @@ def in_words(seconds: float) -> str:
 
 
 def job_of(question: Question, label: str, lr0: float | None, seed: int) -> dict:
-    stem = "".join(c if c.isalnum() or c in "-." else "_" for c in label.removesuffix(".yaml"))[-80:]
+    plain = label.removesuffix(".yaml")
+    stem = "".join(c if c.isalnum() or c in "-._" else "_" for c in plain)[-80:]
+    stem += "" if f"{stem}.yaml" == label else f"-{short(label.encode())}"  # two names must not become one
     rate = "" if lr0 is None else f"-lr{lr0:g}"
     job = {"name": f"{stem}{rate}-seed{seed}", "label": label, "model": question.models[label]}
     return job | {"data": question.data, "lr0": lr0, "seed": seed, "settings": question.settings}

@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
-from cnx_tutorial.compare.comparison import checked, compare, remember, taken
+from cnx_tutorial.compare.comparison import checked, compare, job_of, remember, taken
 from cnx_tutorial.compare.question import differences, understand
 
 WRONG = {
@@ -98,6 +98,24 @@ def test_a_folder_keeps_its_question(few, tmp_path):
     (tmp_path / "full" / "thesis.txt").write_text("all of it")
     with pytest.raises(ValueError, match="holds no comparison"):
         remember(tmp_path / "full", first)
+
+
+def test_every_model_has_trainings_of_its_own():
+    labels = [
+        "a b.yaml",
+        "a_b.yaml",
+        "a b.yml",
+        "a/b.yaml",
+        "血.yaml",
+        "a_b",
+        "a_b.pt",
+        "x" * 300 + "1.yaml",
+        "y" + "x" * 299 + "1.yaml",
+    ]
+    question = replace(understand({})[0], models={label: label for label in labels})
+    names = [job_of(question, label, 0.02, 0)["name"] for label in labels]
+    assert len({name.lower() for name in names}) == len(labels) and max(map(len, names)) < 150
+    assert all("/" not in name and " " not in name for name in names)
 
 
 def test_two_comparisons_in_one_folder(tmp_path):
