@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from cnx_tutorial.compare.comparison import compare
+from cnx_tutorial.compare.question import read_words
 
 HERE = Path(__file__).parent
 OURS, STOCK, ARTICLE = "yolov8n-convnext.yaml", "yolov8n.yaml", "yolov8n-convnext-article.yaml"
@@ -61,7 +62,7 @@ def main() -> None:
         sys.exit(f"{name or 'nothing'} is no comparison of ours; expected one of {', '.join(COMPARISONS)}")
     os.chdir(HERE.parent)
     words = {key: list(value) if isinstance(value, range) else value for key, value in COMPARISONS[name].items()}
-    words |= dict(word.split("=", 1) for word in more)
+    words |= read_words(more)
     result = compare(**{"project": "runs/headline", "name": name, **words})
     for one in result["models"].values():
         del one["curves"]

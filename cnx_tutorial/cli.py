@@ -205,15 +205,10 @@ def check_checkpoint(file: Path) -> None:
 
 def compare(words: list[str]) -> None:
     """Train models alike, and say what differs by more than chance."""
-    if odd := [word for word in words if "=" not in word]:
-        raise ValueError(f"cnx compare takes key=value words, such as data=bccd.yaml; given {odd[0][:80]!r}")
-    from ultralytics.cfg import smart_value  # as `yolo` reads a value
-
     from cnx_tutorial.compare.comparison import compare as ask
-    from cnx_tutorial.compare.question import OWN
+    from cnx_tutorial.compare.question import read_words
 
-    given = dict(word.split("=", 1) for word in words)
-    ask(**{key: value if key in (*OWN, "report") else smart_value(value) for key, value in given.items()})
+    ask(**read_words(words))
 
 
 def write(words: list[str]) -> None:

@@ -55,6 +55,20 @@ class Question:
     marks: dict[str, str] = field(default_factory=dict)
 
 
+def read_words(words: list[str]) -> dict[str, object]:
+    """key=value words as arguments of `compare`: our own as they stand, Ultralytics' with the values that `yolo` reads.
+
+    Raises:
+        ValueError: a word has no =.
+    """
+    from cnx_tutorial.yolo.model import read_value
+
+    if odd := [word for word in words if "=" not in word]:
+        raise ValueError(f"cnx compare takes key=value words, such as data=bccd.yaml; given {odd[0][:80]!r}")
+    given = dict(word.split("=", 1) for word in words)
+    return {key: value if key in (*OWN, "report") else read_value(value) for key, value in given.items()}
+
+
 def understand(words: dict[str, object]) -> tuple[Question, dict[str, object]]:
     """The question that some words ask, and the words that say only where and how it is answered (engine, address, jobs, project, name).
 

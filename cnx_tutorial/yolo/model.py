@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import ultralytics
 from torch import nn
-from ultralytics.cfg import get_cfg
+from ultralytics.cfg import get_cfg, smart_value
 from ultralytics.engine import trainer as engine_trainer
 from ultralytics.engine.model import Model
 from ultralytics.nn.tasks import BaseModel
@@ -53,6 +53,11 @@ def check_arguments(given: dict[str, Any]) -> None:
         close = difflib.get_close_matches(str(name), OPTIMIZERS, 1)
         hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(OPTIMIZERS)}"
         raise ValueError(f"optimizer={name} is unknown; {hint}")
+
+
+def read_value(text: str) -> object:
+    """What stands behind the = of a word, as Ultralytics' `yolo` reads it: a number, True, None, a list, or the text."""
+    return smart_value(text)
 
 
 def check_keys(given: dict[str, Any]) -> None:

@@ -32,6 +32,14 @@ def test_importing_changes_nothing():
     assert before == after
 
 
+def test_the_comparison_changes_nothing():
+    """Its trainings and timings run in processes that would inherit it."""
+    before, after = states(
+        "from cnx_tutorial import cli\nassert cli.main(['compare', 'report=nowhere', 'epochs=1']) == 1"
+    )
+    assert before == after
+
+
 def test_building_and_predicting_change_nothing():
     before, after = states(
         "from cnx_tutorial import YOLO\n"
