@@ -24,11 +24,11 @@ import shutil
 import subprocess
 import sys
 import traceback
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cnx_tutorial.data.staging import whole
 from cnx_tutorial.paths import DATASETS, GET_THEM, NOTEBOOKS, data_home, find_data, is_checkout
 from cnx_tutorial.recipe import DATA, MODEL, recipe
 
@@ -288,18 +288,6 @@ def next_step(folder: Path) -> str:
     with whole(file) as draft:
         draft.write_text(f"# Made by `cnx data`. Paths are relative to this file.\n{said}", encoding="utf-8")
     return f"to train on it: cnx train {quoted(f'data={file}')}"
-
-
-@contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """A draft beside `file` to write to; it is moved into place when the block has ended well, so that `file` is complete or not there."""
-    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        yield draft
-        draft.replace(file)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def own_copies(notebooks: Path) -> Path:

@@ -20,6 +20,7 @@ from cnx_tutorial.compare.question import CHOOSING, Question, asked, differences
 from cnx_tutorial.compare.speed import latency
 from cnx_tutorial.compare.training import TrainingFailed
 from cnx_tutorial.data.audit import TASKS, audit
+from cnx_tutorial.data.staging import whole
 
 
 def compare(say: Callable[[str], None] = print, **words: object) -> dict:
@@ -139,14 +140,13 @@ def remember(folder: Path, question: Question) -> None:
             )
     elif any(found.name != ".lock" for found in folder.iterdir()):
         raise ValueError(f"{folder} is there already and holds no comparison: give another name=")
-    write_whole(file, asdict(question))
+    write_json(file, asdict(question))
 
 
-def write_whole(file: Path, content: dict) -> None:
+def write_json(file: Path, content: dict) -> None:
     """JSON that is there completely or not at all."""
-    draft = file.with_name(f".{file.name}.part")
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    draft.replace(file)
+    with whole(file) as draft:
+        draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def in_words(seconds: float) -> str:
@@ -188,7 +188,7 @@ class Comparison:
         if grown:
             self.say("at the edge of the grid, so one step further: " + ", ".join(job["name"] for job in grown))
         self.train(self.counted())
-        write_whole(self.folder / "failed.json", self.failed)
+        write_json(self.folder / "failed.json", self.failed)
         if self.models():
             self.take_times()
 
@@ -296,7 +296,7 @@ class Comparison:
             place = home / job["name"]
             (left / "job.json").unlink(missing_ok=True)
             named = {key: job[key] for key in ("label", "lr0", "seed")}
-            write_whole(left / "result.json", {**named, **answer})
+            write_json(left / "result.json", {**named, **answer})
         place.parent.mkdir(exist_ok=True)
         shutil.rmtree(place, ignore_errors=True)
         if left.is_dir():
@@ -325,7 +325,7 @@ class Comparison:
             for label in self.models()
         }
         times = latency(weights, int(imgsz), device)
-        write_whole(file, {"latency_ms": times, "imgsz": imgsz, "device": machine.processor(device)})
+        write_json(file, {"latency_ms": times, "imgsz": imgsz, "device": machine.processor(device)})
 
 
 def shown(scores: dict) -> str:
@@ -344,7 +344,7 @@ def report(folder: Path, say: Callable[[str], None]) -> dict:
             f"{folder} holds no comparison (no question.json in it); give the folder that cnx compare named"
         )
     result = results.collect(folder, asked(json.loads(file.read_text(encoding="utf-8"))))
-    write_whole(folder / "results.json", result)
+    write_json(folder / "results.json", result)
     page.write(result, folder, folder / "report.html")
     say("")
     say(results.text(result))

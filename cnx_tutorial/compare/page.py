@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cnx_tutorial.compare import results
+from cnx_tutorial.data.staging import whole
 from cnx_tutorial.yolo.report import as_rgb, look, read_image
 from cnx_tutorial.yolo.seen import Seen
 
@@ -58,9 +59,8 @@ def write(result: Mapping, folder: Path, file: Path) -> None:
     body = "\n".join(parts)
     page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><link rel="icon" href="data:,">'
     page += f"<style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
-    draft = file.with_name(f".{file.name}.part")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(file)
+    with whole(file) as draft:
+        draft.write_text(page, encoding="utf-8")
 
 
 def html_table(rows: Sequence[Sequence[str]]) -> str:

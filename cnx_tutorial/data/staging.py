@@ -1,9 +1,10 @@
-"""Make a folder completely or not at all: write beside it, and move it into place at the end."""
+"""Make a file or a folder completely or not at all: write beside it, and move it into place at the end."""
 
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -76,3 +77,15 @@ def staging_beside(out: Path) -> Iterator[Path]:
             if any(folder.iterdir()):
                 break
             folder.rmdir()
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A draft beside `file` to write to; it is moved into place when the block has ended well, so that `file` is complete or not there."""
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield draft
+        draft.replace(file)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
