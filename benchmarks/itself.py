@@ -2,8 +2,8 @@
 
     python benchmarks/itself.py [--data smears.yaml] [--imgsz 128] [--epochs 12]
 
-Trains one model with six seeds through `cnx compare` (stored in runs/headline/itself), and holds every three of them against the other three: twenty
-pairs of groups that differ by nothing but chance. Prints each verdict and the count.
+Trains two models with six seeds each through `cnx compare` (stored in runs/headline/itself), and for each of them holds every three seeds against the
+other three: twenty pairs of groups that differ by nothing but chance. Prints each verdict and the count.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cnx_tutorial.compare.comparison import compare
-from cnx_tutorial.compare.results import draws_of, main_score, trainings
+from cnx_tutorial.compare.results import counted, draws_of, main_score, trainings
 from cnx_tutorial.compare.verdicts import Difference, over_images, paired
 from cnx_tutorial.yolo import machine
 
@@ -31,9 +31,9 @@ def main() -> None:
         model="yolov8n-convnext.yaml", against="yolov8n-convnext-article.yaml", data=args.data, imgsz=args.imgsz, epochs=args.epochs,
         seeds=list(SEEDS), lr0=0.02, val=False, device="cpu", project="runs/headline", name="itself",
     )  # fmt: skip
-    found = {}
+    found, stored = {}, trainings(Path(result["folder"]))
     for label in result["models"]:
-        runs = {one["seed"]: one for one in trainings(Path(result["folder"])) if one["label"] == label}
+        runs = counted(stored, label, result["models"][label]["lr0"], SEEDS)
         said = []
         for group in itertools.combinations(SEEDS, 3):
             rest = [seed for seed in SEEDS if seed not in group]
@@ -46,9 +46,9 @@ def main() -> None:
         print(f"{label}: {found[label]}")
     file = Path(__file__).parent / "results" / "itself.json"
     settings = {"data": args.data, "imgsz": args.imgsz, "epochs": args.epochs, "seeds": list(SEEDS)}
-    stored = {"claim": __doc__.splitlines()[0], "verdicts": found, "settings": settings}
-    stored |= {"device": machine.processor(), "versions": machine.versions(), "commit": machine.commit()}
-    file.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    content = {"claim": __doc__.splitlines()[0], "verdicts": found, "settings": settings}
+    content |= {"device": machine.processor(), "versions": machine.versions(), "commit": machine.commit()}
+    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"stored in {file}")
 
 

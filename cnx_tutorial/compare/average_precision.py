@@ -10,11 +10,8 @@ import numpy as np
 
 from cnx_tutorial.yolo.seen import Seen
 
-SIZES = {
-    "small": (0, 32**2),
-    "medium": (32**2, 96**2),
-    "large": (96**2, float("inf")),
-}  # in square pixels of the image file
+# In square pixels of the image file.
+SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, float("inf"))}
 RECALLS = np.linspace(0, 1, 101)
 DRAWS = 1000
 WORK = 3e8  # predictions times draws: about two minutes
@@ -50,9 +47,8 @@ class Sorted:
 
     def __init__(self, seen: Seen):
         order = np.argsort(-seen.confidence)  # as Ultralytics sorts, so that equal confidences fall alike
-        self.classes = np.unique(seen.true_kind)
         self.rows = []
-        for kind in self.classes:
+        for kind in np.unique(seen.true_kind):
             chosen = order[seen.kind[order] == kind]
             hits = (seen.match[chosen] >= 0).astype(float)
             self.rows.append((seen.image[chosen], hits, seen.true_image[seen.true_kind == kind]))

@@ -133,8 +133,8 @@ def remember(folder: Path, question: Question) -> None:
         ValueError: the folder holds another comparison; the message lists what differs.
     """
     file = folder / "question.json"
-    if file.exists():
-        if other := differences(json.loads(file.read_text(encoding="utf-8")), question):
+    if stored := results.read(file):
+        if other := differences(stored, question):
             raise ValueError(
                 f"{folder} holds another comparison: {'; '.join(other)}. Give the words as they were, or another name="
             )
@@ -174,7 +174,6 @@ class Comparison:
         self.failed: dict[str, str] = {}
         shutil.rmtree(folder / "running", ignore_errors=True)  # what was cut off
         self.seconds: dict[str, float] = {}  # of one training, as the rehearsal says
-        self.left = 0.0
 
     def run(self) -> None:
         question = self.question
@@ -182,7 +181,7 @@ class Comparison:
         choosing = choosing if len(question.grid) > 1 else []
         if self.missing(choosing) or not self.chosen_and_done():
             self.rehearse()
-            self.announce(len(choosing))
+            self.announce(choosing)
         self.train(choosing)
         self.train(grown := [job for label in self.models() if (job := self.one_step_further(label))])
         if grown:
@@ -198,7 +197,8 @@ class Comparison:
 
     def counted(self) -> list[dict]:
         """One training a seed and model, the models in turn, each with its own learning rate."""
-        rates = {label: self.rate(label) for label in self.models()}
+        stored = results.trainings(self.folder)
+        rates = {label: results.rate_of(self.question, stored, label) for label in self.models()}
         return [
             job_of(self.question, label, rates[label], seed) for seed in self.question.seeds for label in self.models()
         ]
@@ -206,27 +206,24 @@ class Comparison:
     def chosen_and_done(self) -> bool:
         return not any(self.one_step_further(label) for label in self.models()) and not self.missing(self.counted())
 
-    def grid_scores(self, label: str) -> dict[float, float]:
-        return results.grid_scores(self.folder, label)
-
-    def rate(self, label: str) -> float | None:
-        """The model's own learning rate: the best with the seed that is not counted, or the only one."""
-        return self.question.grid[0] if len(self.question.grid) == 1 else results.best(self.grid_scores(label))
-
     def one_step_further(self, label: str) -> dict | None:
         """Where the best rate lies at the edge of the grid that was asked for, the training that tries the next one, if it is missing."""
         grid = self.question.grid
         if len(grid) == 1:
             return None
-        rate = results.best({lr0: score for lr0, score in self.grid_scores(label).items() if lr0 in grid})
+        scores = results.grid_scores(results.trainings(self.folder), label)
+        rate = results.best({lr0: score for lr0, score in scores.items() if lr0 in grid})
         if rate not in (grid[0], grid[-1]):
             return None
         further = rate * rate / (grid[1] if rate == grid[0] else grid[-2])
         job = job_of(self.question, label, float(f"{further:.3g}"), CHOOSING)
         return job if self.missing([job]) else None
 
+    def stored_in(self, job: dict) -> Path:
+        return self.folder / "trainings" / job["name"]
+
     def missing(self, jobs: Iterable[dict]) -> list[dict]:
-        return [job for job in jobs if not (self.folder / "trainings" / job["name"] / "result.json").is_file()]
+        return [job for job in jobs if not (self.stored_in(job) / "result.json").is_file()]
 
     def rehearse(self) -> None:
         """One epoch of each model, to the end: shows what fails, and how long an epoch takes."""
@@ -244,25 +241,18 @@ class Comparison:
                 "no model can be trained: " + "; ".join(f"{label}: {why}" for label, why in self.failed.items())
             )
 
-    def announce(self, choosing: int) -> None:
+    def announce(self, choosing: list[dict]) -> None:
         q = self.question
         each = sum(self.seconds.values()) / max(1, len(self.seconds))
-        total = choosing + len(q.models) * len(q.seeds)
-        jobs = (
-            len(self.missing(job_of(q, label, lr0, CHOOSING) for label in self.models() for lr0 in q.grid))
-            if choosing
-            else 0
-        )
+        total = len(choosing) + len(q.models) * len(q.seeds)
+        jobs = len([job for job in self.missing(choosing) if job["label"] not in self.failed])
         # Which rate will be the best is not known before; the seeds that are stored with any rate of the grid are taken for done.
-        stored = results.trainings(self.folder)
-        done = {(one["label"], one["seed"]) for one in stored}
+        done = {(one["label"], one["seed"]) for one in results.trainings(self.folder)}
         jobs += sum((label, seed) not in done for label in self.models() for seed in q.seeds)
-        self.left = jobs * each
-        time_left = self.left / min(self.place.width, max(1, jobs))
-        single = (choosing + len(q.models)) * each / self.place.width
-        parts = f"{len(q.models)} models, {len(q.seeds)} seeds" + (
-            f", {len(q.grid)} learning rates to choose from" if choosing else ""
-        )
+        time_left = jobs * each / min(self.place.width, max(1, jobs))
+        single = (len(choosing) + len(q.models)) * each / self.place.width
+        parts = f"{len(q.models)} models, {len(q.seeds)} seeds"
+        parts += f", {len(q.grid)} learning rates to choose from" if choosing else ""
         self.say(
             f"{total} trainings of {q.settings['epochs']} epochs ({parts}), {total - jobs} of them stored: about {in_words(time_left)}"
         )
@@ -271,12 +261,12 @@ class Comparison:
 
     def train(self, jobs: list[dict]) -> None:
         jobs = [job for job in self.missing(jobs) if job["label"] not in self.failed]
-        start, before = time.monotonic(), len(jobs)
-        for i, (job, answer) in enumerate(self.place.run(jobs, self.folder / "running") if jobs else ()):
+        start = time.monotonic()
+        for done, (job, answer) in enumerate(self.place.run(jobs, self.folder / "running") if jobs else (), 1):
             self.keep(job, answer, self.folder / "trainings")
-            left = (time.monotonic() - start) / (i + 1) * (before - i - 1)
+            left = len(jobs) - done
             said = "failed" if isinstance(answer, TrainingFailed) else shown(answer["scores"]["val"])
-            more = f"; {before - i - 1} more, {in_words(left)}" if i + 1 < before else ""
+            more = f"; {left} more, {in_words((time.monotonic() - start) / done * left)}" if left else ""
             self.say(f"{job['name']}: {said}{more}")
 
     def keep(self, job: dict, answer: dict | TrainingFailed, home: Path) -> None:
@@ -309,21 +299,15 @@ class Comparison:
         from cnx_tutorial.yolo import machine
 
         file = self.folder / "speed.json"
-        if file.exists() and set(json.loads(file.read_text(encoding="utf-8"))["latency_ms"]["1"]) >= set(self.models()):
+        if (stored := results.read(file)) and set(stored["latency_ms"]["1"]) >= set(self.models()):
             return
         imgsz = self.question.settings["imgsz"]
         first = self.question.device.split(",")[0]
-        device = (
-            first if first == "mps" or has_gpu() else "cpu"
-        )  # a Ray cluster may have GPUs that this machine has not
+        # A Ray cluster may have GPUs that this machine has not.
+        device = first if first == "mps" or has_gpu() else "cpu"
         self.say("taking the times of one image, the models in turn")
-        seed = self.question.seeds[0]
-        weights = {
-            label: str(
-                self.folder / "trainings" / job_of(self.question, label, self.rate(label), seed)["name"] / "weights.pt"
-            )
-            for label in self.models()
-        }
+        jobs = self.counted()[: len(self.models())]  # of the first seed
+        weights = {job["label"]: str(self.stored_in(job) / "weights.pt") for job in jobs}
         times = latency(weights, int(imgsz), device)
         write_json(file, {"latency_ms": times, "imgsz": imgsz, "device": machine.processor(device)})
 
@@ -338,12 +322,12 @@ def report(folder: Path, say: Callable[[str], None]) -> dict:
     Raises:
         ValueError: there is no comparison in the folder, or none of its trainings is finished.
     """
-    file = folder / "question.json"
-    if not file.is_file():
+    stored = results.read(folder / "question.json")
+    if not stored:
         raise ValueError(
             f"{folder} holds no comparison (no question.json in it); give the folder that cnx compare named"
         )
-    result = results.collect(folder, asked(json.loads(file.read_text(encoding="utf-8"))))
+    result = results.collect(folder, asked(stored))
     write_json(folder / "results.json", result)
     page.write(result, folder, folder / "report.html")
     say("")

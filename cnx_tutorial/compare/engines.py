@@ -6,7 +6,6 @@ worker that dies ends the whole run, and a worker has no core of its own.)
 
 import os
 import queue
-import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -175,7 +174,6 @@ def on_node(job: dict) -> tuple[dict | None, dict[str, bytes], dict | None]:
         except TrainingFailed as error:
             answer, failed = None, {"text": str(error), "disk_full": error.disk_full}
         files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} if folder.is_dir() else {}
-        shutil.rmtree(folder, ignore_errors=True)
     return answer, files, failed
 
 

@@ -51,8 +51,9 @@ def write(result: Mapping, folder: Path, file: Path) -> None:
         for draw in (cost_figure, curve_figure, score_figure):
             if drawn := draw(result):
                 parts.append(as_html(*drawn))
+        stored = results.trainings(folder)
         for other in result["comparisons"].get("val", {}):
-            if drawn := pictures(result, folder, asked, other):
+            if drawn := pictures(result, stored, asked, other):
                 parts.append(as_html(*drawn, kind="jpg"))
     parts += ["<h2>Other differences</h2>", *other_differences(result, asked)]
     parts += ["<h2>What was fixed</h2>", html_table(fixed(result))]
@@ -93,7 +94,7 @@ def main_name(result: Mapping) -> str:
 def cost_figure(result: Mapping) -> tuple[Figure, str]:
     """Score against latency and against parameters, every seed a mark."""
     score = main_name(result)
-    times = ((result["speed"] or {}).get("latency_ms") or {}).get("1", {})
+    times = results.latency(result, 1)
     costs = [("parameters, millions", {label: one["parameters"] / 1e6 for label, one in result["models"].items()})]
     if set(result["models"]) <= set(times):
         costs.insert(
@@ -176,16 +177,15 @@ def image_scores(seen: Seen) -> np.ndarray:
     return np.where(found + there > 0, 2 * right / np.maximum(found + there, 1), 1.0)
 
 
-def pictures(result: Mapping, folder: Path, asked: str, other: str) -> tuple[Figure, str] | None:
+def pictures(result: Mapping, stored: Sequence[dict], asked: str, other: str) -> tuple[Figure, str] | None:
     """The val images on which two models differ most over all seeds: truth, and what each finds with the first seed."""
     if result["models"][asked]["task"] == "classify":
         return None
     seen = {}
     for label in (asked, other):
-        rate = result["models"][label]["lr0"]
-        own = [one for one in results.trainings(folder) if one["label"] == label and one["lr0"] == rate]
-        by_seed = {one["seed"]: one["folder"] / "val.npz" for one in own}
-        seen[label] = [Seen.load(by_seed[seed]) for seed in result["models"][label]["seeds"]]
+        one = result["models"][label]
+        runs = results.counted(stored, label, one["lr0"], one["seeds"])
+        seen[label] = [Seen.load(run["folder"] / "val.npz") for run in runs]
     ahead = np.mean([image_scores(s) for s in seen[asked]], axis=0) - np.mean(
         [image_scores(s) for s in seen[other]], axis=0
     )

@@ -27,15 +27,26 @@ def main_score(scores: Mapping) -> float:
     return next(value for value in scores.values() if isinstance(value, float))
 
 
-def grid_scores(folder: Path, label: str) -> dict[float, float]:
+def grid_scores(stored: Sequence[dict], label: str) -> dict[float, float]:
     """Score on val of each learning rate that was tried with the seed for choosing."""
-    chosen = [one for one in trainings(folder) if one["label"] == label and one["seed"] == CHOOSING]
+    chosen = [one for one in stored if one["label"] == label and one["seed"] == CHOOSING]
     return {one["lr0"]: main_score(one["scores"]["val"]) for one in sorted(chosen, key=lambda one: one["lr0"] or 0)}
 
 
 def best(scores: Mapping[float, float]) -> float | None:
     """The learning rate of the highest score; of equal ones the lower rate."""
     return max(sorted(scores), key=scores.get) if scores else None
+
+
+def rate_of(question: Question, stored: Sequence[dict], label: str) -> float | None:
+    """A model's own learning rate: the best with the seed that is not counted, or the only one; None where none was tried yet."""
+    return question.grid[0] if len(question.grid) == 1 else best(grid_scores(stored, label))
+
+
+def counted(stored: Sequence[dict], label: str, rate: float | None, seeds: Sequence[int]) -> list[dict]:
+    """The trainings of a model with a learning rate, in the order of the seeds; shorter where one is not finished."""
+    found = {one["seed"]: one for one in stored if one["label"] == label and one["lr0"] == rate}
+    return [found[seed] for seed in seeds if seed in found]
 
 
 def collect(folder: Path, question: Question) -> dict:
@@ -48,15 +59,13 @@ def collect(folder: Path, question: Question) -> dict:
     failed = read(folder / "failed.json") or {}
     models, runs = {}, {}
     for label in question.models:
-        grid = grid_scores(folder, label)
-        rate = question.grid[0] if len(question.grid) == 1 else best(grid)
-        own = [one for one in stored if one["label"] == label and one["lr0"] == rate]
-        by_seed = {one["seed"]: one for one in own if one["seed"] in question.seeds}
-        if label in failed or set(by_seed) != set(question.seeds):
+        rate = rate_of(question, stored, label)
+        own = counted(stored, label, rate, question.seeds)
+        if label in failed or len(own) != len(question.seeds):
             failed.setdefault(label, "not all of its trainings are finished")
             continue
-        runs[label] = [by_seed[seed] for seed in question.seeds]
-        models[label] = entry(question, runs[label], rate, grid)
+        runs[label] = own
+        models[label] = entry(question, own, rate, grid_scores(stored, label))
     if not models:
         raise ValueError(
             f"{folder} has nothing to report: {'; '.join(f'{label}: {why}' for label, why in failed.items())}"
@@ -160,6 +169,11 @@ def values(result: Mapping, label: str, score: str, split: str = "val") -> list[
     return [flat(one).get(score) for one in result["models"][label]["scores"][split]]
 
 
+def latency(result: Mapping, batch: int) -> dict[str, list[float]]:
+    """Milliseconds of each model for a batch, several times; empty where no times were taken."""
+    return result["speed"]["latency_ms"][str(batch)] if result["speed"] else {}
+
+
 def spread(numbers: Sequence[float | None], form: str = ".3f") -> str:
     """Mean and standard deviation; of one number that number."""
     known = [number for number in numbers if number is not None]
@@ -185,10 +199,10 @@ def table(result: Mapping, split: str = "val") -> list[list[str]]:
         )
     rows.append(["learning rate", *(f"{one['lr0']:g}" if one["lr0"] else "auto" for one in entries)])
     rows.append(["seconds an epoch", *(f"{statistics.median(one['epoch_seconds']):.1f}" for one in entries)])
-    for batch, said in (("1", "ms, one image"), ("8", "ms an image, by eight")):
-        times = ((result["speed"] or {}).get("latency_ms") or {}).get(batch, {})
+    for batch, said in ((1, "ms, one image"), (8, "ms an image, by eight")):
+        times = latency(result, batch)
         if all(label in times for label in models):
-            rows.append([said, *(f"{statistics.median(times[label]) / int(batch):.1f}" for label in models)])
+            rows.append([said, *(f"{statistics.median(times[label]) / batch:.1f}" for label in models)])
     return rows
 
 

@@ -42,7 +42,6 @@ def train(job: dict, folder: Path) -> dict:
         "parameters": sum(p.numel() for p in trained.model.parameters()),
         "gflops": round(gflops(trained.model, imgsz), 3) if isinstance(imgsz, int) else None,
         "task": yolo.task,
-        "classes": len(yolo.names),
         "epoch_seconds": [round(end - begin, 3) for begin, end in zip(marks[::2], marks[1::2], strict=True)],
         "curve": trainer.read_results_csv(),
         "scores": {},

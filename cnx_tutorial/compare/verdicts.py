@@ -17,15 +17,15 @@ class Difference:
     """Score of a model minus that of another, in the score's own unit.
 
     mean; low, high: confidence interval over the seeds; p: of a difference of zero, corrected for the number of comparisons; image_low, image_high:
-    interval over the images. What one seed, or one image, cannot tell is None.
+    interval over the images. What one seed cannot tell is None.
     """
 
     mean: float
     low: float | None
     high: float | None
     p: float | None
-    image_low: float | None
-    image_high: float | None
+    image_low: float
+    image_high: float
     interval: float = 95.0
 
     @property
@@ -33,15 +33,10 @@ class Difference:
         """ "higher" or "lower" where seeds and images both tell the difference from zero; else "no detectable difference"."""
         if self.p is None:
             return "one seed: no verdict"
-        by_images = self.image_low is not None and (self.image_low > 0 or self.image_high < 0)
-        same_side = self.image_low is not None and (self.image_low > 0) == (self.mean > 0)
-        if self.p < 1 - self.interval / 100 and by_images and same_side:
+        by_images = self.image_low > 0 if self.mean > 0 else self.image_high < 0
+        if self.p < 1 - self.interval / 100 and by_images:
             return "higher" if self.mean > 0 else "lower"
         return "no detectable difference"
-
-    def __str__(self) -> str:
-        seeds = f" [{self.low:+.3f}, {self.high:+.3f}]" if self.low is not None else ""
-        return f"{self.mean:+.3f}{seeds}"
 
 
 def paired(

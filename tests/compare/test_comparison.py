@@ -30,12 +30,10 @@ WORDS = [
     "imgsz=64",
     "batch=4",
     "workers=0",
-]
-WORDS += [
     "device=cpu",
     "val=False",
-    "conf=1e-7",
-]  # so low that a network after two steps finds something, to tell seeds apart
+    "conf=1e-7",  # so low that a network after two steps finds something, to tell seeds apart
+]
 ADDRESS = "127.0.0.1:6391"
 
 
@@ -246,17 +244,22 @@ def test_a_ray_cluster_gives_the_same_scores_though_a_worker_is_killed(killed, c
         f"address={cluster}",
     ]
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
-    process = subprocess.Popen(
-        command(*words), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
+    output = tmp_path / "output.txt"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            command(*words), cwd=tmp_path, stdout=file, stderr=subprocess.STDOUT, env=environment
+        )
     folder = tmp_path / "runs" / "compare" / "ray"
-    while not finished(folder):
-        assert process.poll() is None, process.stderr.read()
+    while "2 trainings of 1 epochs" not in output.read_text():  # the rehearsal is over
+        assert process.poll() is None, output.read_text()
         time.sleep(0.1)
-    workers = [p.pid for p in psutil.process_iter(["cmdline"]) if "ray::on_node" in " ".join(p.info["cmdline"] or [])]
-    os.kill(workers[0], signal.SIGKILL)
-    said, errors = process.communicate(timeout=400)
-    assert process.returncode == 0, errors
+    while not (
+        workers := [p for p in psutil.process_iter(["cmdline"]) if "ray::on_node" in " ".join(p.info["cmdline"] or [])]
+    ):
+        assert process.poll() is None, output.read_text()
+    workers[0].kill()
+    assert process.wait(timeout=400) == 0, output.read_text()
+    said = output.read_text()
     assert "2 trainings side by side on a Ray cluster" in said and "is left out" not in said
     expected = seen(killed)
     assert len(seen(folder)) == 2 and seen(folder) == {name: expected[name] for name in seen(folder)}
