@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from cnx_tutorial import YOLO
+from cnx_tutorial.cores import cpu_count
 from cnx_tutorial.yolo import machine
-from cnx_tutorial.yolo.cores import cpu_count
 from cnx_tutorial.yolo.quiet import all_cores
 
 MODELS = ("yolov8n.yaml", "yolov8n-convnext.yaml")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from cnx_tutorial.cores import own_cores
 from cnx_tutorial.paths import GET_THEM, data_home, is_checkout
 
 
@@ -76,10 +77,9 @@ def device() -> list[str]:
             f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB, bfloat16 {'yes' if torch.cuda.is_bf16_supported() else 'no'}",
         )
         return []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     line(
         "device",
-        f"CPU, {cores} cores (no CUDA GPU that torch can use; training works, the small data sets take minutes)",
+        f"CPU, {len(own_cores())} cores (no CUDA GPU that torch can use; training works, the small data sets take minutes)",
     )
     if shutil.which("nvidia-smi") and subprocess.run(["nvidia-smi"], capture_output=True).returncode == 0:
         return [

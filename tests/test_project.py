@@ -120,9 +120,10 @@ def imports(file: Path) -> set[str]:
 BELOW = {  # the parts that each part may import
     "nn": {"nn"},
     "paths.py": set(),
+    "cores.py": set(),
     "data": {"paths", "data"},
-    "yolo": {"paths", "nn", "data", "yolo"},
-    "compare": {"paths", "recipe", "data", "yolo", "compare"},
+    "yolo": {"paths", "cores", "nn", "data", "yolo"},
+    "compare": {"paths", "cores", "recipe", "data", "yolo", "compare"},
     "teaching": {"paths", "nn", "data", "yolo", "compare", "teaching"},
 }
 

@@ -4,7 +4,6 @@ Both engines take jobs and hand back what became of each, as they end. (joblib, 
 worker that dies ends the whole run, and a worker has no core of its own.)
 """
 
-import os
 import queue
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from cnx_tutorial.compare.training import ATTEMPTS, Running, TrainingFailed, in_process
+from cnx_tutorial.cores import free_memory, own_cores, quota
 
 MEMORY = 2 * 2**30  # bytes that one training on a CPU is given
 Done = tuple[dict, dict | TrainingFailed]  # a job, and its answer
@@ -26,11 +26,9 @@ class Processes:
     """
 
     def __init__(self, device: str, jobs: int | None = None):
-        cores = (
-            sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-        )
+        cores = own_cores()
         if device in ("cpu", "mps"):
-            count = jobs or max(1, min(len(cores), memory() // MEMORY))
+            count = jobs or max(1, min(len(cores), quota() or len(cores), free_memory() // MEMORY))
             count = count if device == "cpu" else 1
             devices = [device]
         else:
@@ -92,13 +90,6 @@ def gpus(device: str) -> list[str]:
         there = f"numbers of GPUs below {has}" if has else "no number of a GPU, since PyTorch sees none here"
         raise ValueError(f"device={wrong[0]}: expected cpu, mps or {there}")
     return named
-
-
-def memory() -> int:
-    """Bytes that are free on this machine."""
-    import psutil
-
-    return psutil.virtual_memory().available
 
 
 class Ray:

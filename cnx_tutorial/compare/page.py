@@ -11,11 +11,10 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from cnx_tutorial.compare import results
 from cnx_tutorial.data.staging import whole
-from cnx_tutorial.yolo.report import as_rgb, look, read_image
+from cnx_tutorial.yolo.report import Box, draw, legend, read_image
 from cnx_tutorial.yolo.seen import Seen
 
 # A model is told from another by its mark and its line, so that the figures are readable in grey and by those who see few colours.
@@ -199,21 +198,12 @@ def pictures(result: Mapping, stored: Sequence[dict], asked: str, other: str) ->
     axes = figure.subplots(len(chosen), 3, squeeze=False)
     for row, i in zip(axes, chosen, strict=True):
         try:
-            picture = as_rgb(read_image(Path(str(images[i])), 3))
+            pixels = read_image(Path(str(images[i])), 3)
         except OSError:
             continue
-        truth = seen[asked][0]
-        columns = [("truth", truth.true_box[truth.true_image == i], truth.true_kind[truth.true_image == i])]
-        for label in (asked, other):
-            one = seen[label][0]
-            sure = (one.image == i) & (one.confidence >= CONFIDENT)
-            columns.append((label, one.box[sure], one.kind[sure]))
-        for axis, (name, boxes, kinds) in zip(row, columns, strict=True):
-            axis.imshow(picture)
-            axis.set_axis_off()
-            axis.set_title(f"{name}: {len(boxes)} objects", fontsize=10)
-            for (x1, y1, x2, y2), kind in zip(boxes.tolist(), kinds.tolist(), strict=True):
-                axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=1.5, **look(int(kind))))
+        draw(row[0], pixels, "truth", boxes_of(seen[asked][0], i, true=True))
+        for axis, label in zip(row[1:], (asked, other), strict=True):
+            draw(axis, pixels, label, boxes_of(seen[label][0], i))
         row[0].text(
             0,
             -0.06,
@@ -221,13 +211,20 @@ def pictures(result: Mapping, stored: Sequence[dict], asked: str, other: str) ->
             transform=row[0].transAxes,
             fontsize=8,
         )
-    names = results.class_names(result, asked, seen[asked][0])
-    keys = [Rectangle((0, 0), 1, 1, fill=False, linewidth=1.5, **look(kind)) for kind in names]
-    figure.legend(keys, [" " + name for name in names.values()], loc="outside lower center", ncols=min(6, len(keys)))
+    legend(figure, results.class_names(result, asked, seen[asked][0]))
     return figure, (
         f"The val images on which {asked} and {other} differ most (F1 at confidence {CONFIDENT} and IoU 0.5, mean of the seeds); the boxes are "
         "those of the first seed, each class with a colour and a line of its own"
     )
+
+
+def boxes_of(seen: Seen, image: int, true: bool = False) -> list[Box]:
+    """The true boxes of an image, or the confident ones that a model found."""
+    if true:
+        chosen, kinds, boxes = seen.true_image == image, seen.true_kind, seen.true_box
+    else:
+        chosen, kinds, boxes = (seen.image == image) & (seen.confidence >= CONFIDENT), seen.kind, seen.box
+    return [(kind, *box) for kind, box in zip(kinds[chosen].tolist(), boxes[chosen].tolist(), strict=True)]
 
 
 def other_differences(result: Mapping, asked: str) -> list[str]:

@@ -38,7 +38,7 @@ def measured(weights: dict[str, str], imgsz: int, device: str, rounds: int) -> d
     import torch
 
     from cnx_tutorial import YOLO
-    from cnx_tutorial.yolo.cores import cpu_count
+    from cnx_tutorial.cores import cpu_count
     from cnx_tutorial.yolo.report import in_channels
 
     on_cuda = device.isdecimal()

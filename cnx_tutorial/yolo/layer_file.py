@@ -31,11 +31,11 @@ class LayerFile:
     path: Path
     module: str
     layers: dict[str, Layer] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)  # why a class is no row
+    refused: dict[str, ValueError] = field(default_factory=dict)  # why a class is no row
 
     def add(self, layer: Layer, override: bool) -> None:
         if is_stock(layer.name) and not override:
-            self.refused[layer.name] = (
+            self.refused[layer.name] = ValueError(
                 f"{self.path.name} defines {layer.name}, which is the name of a layer of Ultralytics: give it another name, or write "
                 "@register(override=True) above it"
             )
@@ -86,7 +86,7 @@ def run_file(path: Path, module: str | None = None) -> LayerFile:
             try:
                 file.add(layer_of(kind), override=False)
             except ValueError as error:
-                file.refused[kind.__name__] = str(error)
+                file.refused[kind.__name__] = error
     if not file.layers and not file.refused:
         sys.modules.pop(name, None)
         raise ValueError(f"layers: {path} defines no class that subclasses torch.nn.Module")

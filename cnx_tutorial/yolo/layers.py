@@ -130,6 +130,14 @@ class Layer:
         return made[0] if count == 1 and self.channels != "keep" else nn.Sequential(*made)
 
 
+class ChannelsUnknown(ValueError):
+    """A class whose constructor, `form`, does not say what becomes of the channels."""
+
+    def __init__(self, form: str, how: str):
+        super().__init__(f"what does {form} do to the channels? {how}")
+        self.form = form
+
+
 def parameters(kind: type) -> list[inspect.Parameter]:
     """The constructor's named arguments, without self."""
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -162,9 +170,7 @@ def layer_of(kind: type, channels: str | Callable | None = None, **more) -> Laye
         elif all(p.default is not inspect.Parameter.empty for p in named):
             channels = "maps"
         else:
-            raise ValueError(
-                f"what does {kind.__name__}({', '.join(names)}) do to the channels? {HOW.format(name=kind.__name__)}"
-            )
+            raise ChannelsUnknown(f"{kind.__name__}({', '.join(names)})", HOW.format(name=kind.__name__))
     elif not callable(channels) and channels not in WORDS:
         raise ValueError(f"channels={channels!r} is unknown; {HOW.format(name=kind.__name__)}")
     return Layer(kind, channels, **more)

@@ -1,12 +1,12 @@
 """What every stored result says of where it came from."""
 
-import os
 import subprocess
 from importlib.metadata import version
 
 import torch
 from ultralytics.utils.cpu import CPUInfo
 
+from cnx_tutorial.cores import own_cores
 from cnx_tutorial.paths import ROOT, is_checkout
 
 
@@ -14,8 +14,7 @@ def processor(device: str = "cpu") -> str:
     """The device in words: "cpu", "" (a GPU if there is one), or the number of a GPU."""
     if device != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name(int(device.split(",")[0]) if device.split(",")[0].isdecimal() else None)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{CPUInfo.name()}, {cores} cores"
+    return f"{CPUInfo.name()}, {len(own_cores())} cores"
 
 
 def versions(*more: str) -> dict[str, str]:

@@ -5,8 +5,6 @@ of a training there. Sums in float32 are more exact, and the same training ends 
 Source: Keller Jordan et al., https://kellerjordan.github.io/posts/muon/ (the iteration and its three numbers); ultralytics/optim/muon.py 8.4.190.
 """
 
-import threading
-
 import torch
 from ultralytics.optim import muon
 
@@ -35,7 +33,7 @@ def by_device(stock):
     """Ours inside our calls, for float32 on a CPU; else Ultralytics' own function."""
 
     def zeropower_via_newtonschulz5(G: torch.Tensor, eps: float = 1e-7) -> torch.Tensor:
-        ours = G.device.type == "cpu" and G.dtype == torch.float32 and threading.get_ident() in GUESTS.inside
+        ours = G.device.type == "cpu" and G.dtype == torch.float32 and GUESTS.has_this_thread()
         return nearly_orthogonal(G, eps) if ours else stock(G, eps)
 
     zeropower_via_newtonschulz5.stock = stock

@@ -19,6 +19,7 @@ from ultralytics.utils import LOGGER, ROOT, YAML
 
 from cnx_tutorial.yolo import backbone as networks
 from cnx_tutorial.yolo.layer_file import FILES, find_file, needed, rebuild, run_file
+from cnx_tutorial.yolo.layers import ChannelsUnknown
 from cnx_tutorial.yolo.rows import KEYS, Row, check_head, check_sections, layers_of, read_rows, wrong
 from cnx_tutorial.yolo.strides import follow
 
@@ -262,12 +263,12 @@ def read_networks(d: dict, rows: list[Row], ch: int) -> dict[int, nn.Module]:
                 raise row.wrong("Backbone reads the image, so it is the first row and its `from` is -1")
             file, source = find_file(d), row.arguments[0] if row.arguments else None
             if file and isinstance(source, str) and source in (refused := run_file(file).refused):
-                asks, _, more = refused[source].partition(" do to the channels?")
+                error = refused[source]
                 raise row.wrong(
-                    f"{asks.removeprefix('what does ')} is given no arguments by a Backbone row, or the image's channels where its first argument is "
-                    "in_channels: give the others default values"
-                    if more
-                    else refused[source]
+                    f"{error.form} is given no arguments by a Backbone row, or the image's channels where its first argument is in_channels: "
+                    "give the others default values"
+                    if isinstance(error, ChannelsUnknown)
+                    else str(error)
                 )
             strides = [other.arguments[0] for other in rows if other.name == "Map" and other.sources == [row.i]]
             found[row.i] = networks.backbone_of(row, layers_of(d), ch, strides)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 
-from cnx_tutorial.yolo.cores import cpu_count
+from cnx_tutorial.cores import cpu_count
 
 # Asked of ultralytics only while it is imported, and only where the user said nothing.
 AT_IMPORT = {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0"}
@@ -29,6 +29,7 @@ WRITTEN = (
     "TORCH_NCCL_BLOCKING_WAIT",
     "NO_ALBUMENTATIONS_UPDATE",
     "_RJEM_MALLOC_CONF",  # by polars, which it imports
+    "RAY_CLIENT_MODE",  # by Ray, which it imports where it is installed
 )
 # How long PyTorch's threads spin while they wait for each other, before they sleep: a thousand turns (GNU), a millisecond (LLVM, Intel). By default
 # they spin longer than most operations last, which costs a busy machine its cores; not at all (OMP_WAIT_POLICY=PASSIVE) costs a free one a quarter.
@@ -102,7 +103,7 @@ class ForStock:
         self.ask = ask
 
     def __bool__(self) -> bool:
-        return threading.get_ident() not in GUESTS.inside and self.ask()
+        return not GUESTS.has_this_thread() and self.ask()
 
 
 def leave_switches(names: dict[str, Callable[[], bool]]) -> None:
@@ -126,6 +127,9 @@ class Guests:
         self.inside: dict[int, int] = {}  # guests, by thread
         self.own_count: dict[int, int] = {}  # PyTorch's threads before, by thread
         self.set_by_us: set[int] = set()  # counts that were set meanwhile, by us or by ultralytics
+
+    def has_this_thread(self) -> bool:
+        return threading.get_ident() in self.inside
 
     def enter(self) -> int:
         from ultralytics.utils import torch_utils

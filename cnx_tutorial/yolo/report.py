@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -165,11 +166,7 @@ def picture(
         labelled = in_pixels(truth[i], width, height) if truth else true_boxes(Path(images[i]), width, height)
         found = [(int(c), *box) for c, box in zip(result.boxes.cls.tolist(), result.boxes.xyxy.tolist(), strict=True)]
         for axis, title, boxes in ((left, "labelled", labelled), (right, "predicted", found)):
-            axis.imshow(as_rgb(result.orig_img))
-            axis.set_title(f"{title}: {len(boxes)} object{'s' * (len(boxes) != 1)}")
-            axis.set_axis_off()
-            for kind, x1, y1, x2, y2 in boxes:
-                axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=1.8, **look(kind)))
+            draw(axis, result.orig_img, title, boxes)
             kinds.update(box[0] for box in boxes)
     legend(figure, {kind: yolo.names.get(kind, str(kind)) for kind in sorted(kinds)})
     image = io.BytesIO()
@@ -178,6 +175,15 @@ def picture(
         figure.savefig(image, dpi=100, format="png")
     WholePath(file).write_bytes(image.getvalue())
     return file
+
+
+def draw(axis: Axes, pixels: np.ndarray, title: str, boxes: list[Box]) -> None:
+    """One image with boxes."""
+    axis.imshow(as_rgb(pixels))
+    axis.set_title(f"{title}: {len(boxes)} object{'s' * (len(boxes) != 1)}")
+    axis.set_axis_off()
+    for kind, x1, y1, x2, y2 in boxes:
+        axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=1.8, **look(kind)))
 
 
 def legend(figure: Figure, names: dict[int, str], most: int = 24, longest: int = 30) -> None:

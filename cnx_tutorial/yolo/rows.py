@@ -130,7 +130,7 @@ def unknown(d: dict, name: str, layers: Mapping[str, Layer]) -> str:
     """What to say of a name that no layer has."""
     file = find_file(d)
     if file and name in (refused := run_file(file).refused):
-        return refused[name]
+        return str(refused[name])
     names = [*layers, *WHOLE, *stock_names()]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if near:

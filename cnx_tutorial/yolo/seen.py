@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from ultralytics.utils import ops
 
-# The metric that counts in each task, and its letter in Ultralytics' names.
-LETTERS = {"detect": "B", "segment": "M", "pose": "P", "obb": "B"}
+# Where Ultralytics' metrics of each task have the one that counts.
+METRICS = {"detect": "box", "segment": "seg", "pose": "pose", "obb": "box"}
 
 
 @dataclass
@@ -30,9 +30,7 @@ class Seen:
     confidence: np.ndarray  # (P,)
     box: np.ndarray  # (P, 4)
     area: np.ndarray  # (P,) in square pixels
-    match: (
-        np.ndarray
-    )  # (P, 10) for each IoU threshold from 0.50 to 0.95 the true object, counted over the whole split; -1: none
+    match: np.ndarray  # (P, 10) for each IoU threshold, 0.50 to 0.95, the true object, counted over the split; -1: none
     true_image: np.ndarray  # (T,)
     true_kind: np.ndarray  # (T,)
     true_box: np.ndarray  # (T, 4)
@@ -66,8 +64,7 @@ def see(yolo, split: str, **arguments) -> tuple[dict[str, object], Seen]:
             yolo.names[k]: float((first[seen.true_kind == k] == k).mean()) for k in np.unique(seen.true_kind).tolist()
         }
         return {"top-1": float(metrics.top1), "top-5": float(metrics.top5), "classes": by_class}, seen
-    part = {"M": "seg", "P": "pose", "B": "box"}[LETTERS[yolo.task]]
-    metric = getattr(metrics, part)
+    metric = getattr(metrics, METRICS[yolo.task])
     by_class = {yolo.names[int(k)]: float(ap) for k, ap in zip(metric.ap_class_index, metric.ap, strict=True)}
     return {"mAP50-95": float(metric.map), "mAP50": float(metric.map50), "classes": by_class}, seen
 
@@ -86,15 +83,16 @@ def gathered(parts: dict[str, list]) -> Seen:
     return Seen(**joined)
 
 
-def matched(confidence_order: np.ndarray, kinds: np.ndarray, true_kinds: np.ndarray, iou: np.ndarray, thresholds):
+def matched(kinds: np.ndarray, true_kinds: np.ndarray, iou: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """For each prediction and threshold the true object that it is matched to, or -1; the rule is that of Ultralytics' `match_predictions`.
 
-    The most confident prediction chooses first: of the objects of its class that nobody has taken, the one that it overlaps most, if that is enough.
+    Predictions come the most confident first and choose in this order: of the objects of its class that are not taken, the one that it overlaps most,
+    if that is enough.
     """
     iou = np.where(true_kinds[:, None] == kinds, iou, 0)
     match = np.full((len(kinds), len(thresholds)), -1)
     free = np.ones((len(true_kinds), len(thresholds)), dtype=bool)
-    for j in confidence_order:
+    for j in range(len(kinds)):
         if not (iou[:, j] >= thresholds[0]).any():
             continue
         overlap = np.where(free, iou[:, j, None], 0)
@@ -105,6 +103,14 @@ def matched(confidence_order: np.ndarray, kinds: np.ndarray, true_kinds: np.ndar
     return match
 
 
+def add(parts: dict[str, list], own: dict[str, np.ndarray]) -> None:
+    """Put what was seen on one image, or on a batch of them, to the rest; the matches count its own true objects, from 0."""
+    before = sum(map(len, parts["true_kind"]))
+    own["match"] = np.where(own["match"] >= 0, own["match"] + before, -1)
+    for name, values in own.items():
+        parts[name].append(values)
+
+
 class Boxes:
     """Mixed into the validator of a task with boxes: keeps what it compares."""
 
@@ -112,16 +118,15 @@ class Boxes:
 
     def match_predictions(self, pred_classes, true_classes, iou, use_scipy: bool = False):
         kinds, true_kinds = pred_classes.cpu().numpy(), true_classes.cpu().numpy()
-        self.matches = matched(range(len(kinds)), kinds, true_kinds, iou.cpu().numpy(), self.iouv.cpu().numpy())
+        self.matches = matched(kinds, true_kinds, iou.cpu().numpy(), self.iouv.cpu().numpy())
         return super().match_predictions(pred_classes, true_classes, iou, use_scipy)
 
     def _process_batch(self, preds: dict, batch: dict) -> dict:
         """Of one image. Where there are masks or keypoints, their overlap is asked for last, and is what counts."""
         self.matches = np.full((len(preds["cls"]), self.niou), -1)
         found = super()._process_batch(preds, batch)
-        parts, index = self.parts, len(self.parts["images"])
-        before = sum(map(len, parts["true_kind"]))
-        parts["images"].append(os.path.normpath(batch["im_file"]))
+        index = len(self.parts["images"])
+        self.parts["images"].append(os.path.normpath(batch["im_file"]))
         box, area = in_file(preds["bboxes"], batch)
         true_box, true_area = in_file(batch["bboxes"], batch)
         own = {
@@ -130,14 +135,13 @@ class Boxes:
             "confidence": preds["conf"].cpu().numpy(),
             "box": box,
             "area": area,
-            "match": np.where(self.matches >= 0, self.matches + before, -1),
+            "match": self.matches,
             "true_image": np.full(len(true_box), index),
             "true_kind": batch["cls"].cpu().numpy(),
             "true_box": true_box,
             "true_area": true_area,
         }
-        for name, values in own.items():
-            parts[name].append(values)
+        add(self.parts, own)
         return found
 
 
@@ -147,8 +151,8 @@ def in_file(boxes: torch.Tensor, batch: dict) -> tuple[np.ndarray, np.ndarray]:
     if rotated := boxes.shape[-1] == 5:
         corners = ops.xywhr2xyxyxyxy(boxes)
         upright = torch.cat([corners.amin(1), corners.amax(1)], 1)
-    before = upright.float().clone()
-    upright = ops.scale_boxes(batch["imgsz"], before.clone(), batch["ori_shape"], ratio_pad=batch["ratio_pad"])
+    # scale_boxes writes into what it is given
+    upright = ops.scale_boxes(batch["imgsz"], upright.float().clone(), batch["ori_shape"], ratio_pad=batch["ratio_pad"])
     sides = upright[:, 2:] - upright[:, :2]
     area = sides.prod(1)
     if rotated:
@@ -165,13 +169,12 @@ class Labels:
     def update_metrics(self, preds: torch.Tensor, batch: dict) -> None:
         super().update_metrics(preds, batch)
         best, truth = self.pred[-1].numpy(), self.targets[-1].numpy()
-        start, parts = len(self.parts["images"]), self.parts
-        files = [str(sample[0]) for sample in self.dataloader.dataset.samples]
-        parts["images"] += files[start : start + len(truth)]
         count, most = best.shape
+        start = len(self.parts["images"])
         rows = np.arange(start, start + count)
+        self.parts["images"] += [str(sample[0]) for sample in self.dataloader.dataset.samples[start : start + count]]
         confidence = preds.float().cpu().numpy()[np.arange(count)[:, None], best]
-        match = np.where(best == truth[:, None], rows[:, None], -1).reshape(-1, 1)
+        match = np.where(best == truth[:, None], np.arange(count)[:, None], -1).reshape(-1, 1)
         own = {
             "image": rows.repeat(most),
             "kind": best.reshape(-1),
@@ -184,5 +187,4 @@ class Labels:
             "true_box": np.zeros((count, 4)),
             "true_area": np.zeros(count),
         }
-        for name, values in own.items():
-            parts[name].append(values)
+        add(self.parts, own)

@@ -98,7 +98,7 @@ def test_matching_is_ultralytics_matching(seed):
     stock = BaseValidator.__new__(BaseValidator)
     stock.iouv = torch.linspace(0.5, 0.95, 10)
     right = stock.match_predictions(torch.as_tensor(kinds), torch.as_tensor(true_kinds), torch.as_tensor(iou)).numpy()
-    match = matched(range(30), kinds, true_kinds, iou, stock.iouv.numpy())
+    match = matched(kinds, true_kinds, iou, stock.iouv.numpy())
     np.testing.assert_array_equal(match >= 0, right)
     assert all(len(set(column[column >= 0])) == (column >= 0).sum() for column in match.T)
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cnx_tutorial.yolo import cores
+from cnx_tutorial import cores
 
 STATE = """
 import json, os, sys
@@ -166,6 +166,21 @@ def test_a_containers_quota_is_respected(files, groups, expected, tmp_path):
     assert cores.quota(tmp_path / "cgroup", tmp_path / "groups") == expected
 
 
+@pytest.mark.parametrize(
+    ("file", "groups", "limited"),
+    [
+        ("a/memory.max", "0::/a/b", True),
+        ("memory/u/memory.limit_in_bytes", "4:memory:/u", True),
+        ("a/memory.max", "0::/c", False),
+    ],
+)
+def test_a_containers_memory_is_respected(file, groups, limited, tmp_path, monkeypatch):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text("1048576\n", encoding="utf-8")
+    (tmp_path / "groups").write_text(groups + "\n", encoding="utf-8")
+    assert (cores.free_memory(tmp_path, tmp_path / "groups") == 2**20) == limited
+
+
 @pytest.mark.parametrize(("value", "expected"), [("1", 1), ("1,2", 1), ("0", None), ("many", None), ("", None)])
 def test_omp_num_threads_is_respected(value, expected, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
@@ -184,7 +199,7 @@ def test_omp_num_threads_is_respected(value, expected, monkeypatch):
 def test_threads_wait_briefly_where_that_can_still_be_said(first, expected):
     """Once PyTorch is loaded its threads spin as it was told; then one core stays free, as in Ultralytics, so that no step waits for a lost one."""
     shown = "quiet.WAITS_BRIEFLY, quiet.threads_to_use(), cores.cpu_count(), 'GOMP_SPINCOUNT' in os.environ"
-    code = f"{first}\nfrom cnx_tutorial.yolo import quiet, cores; import os\nprint({shown})"
+    code = f"{first}\nfrom cnx_tutorial import cores; from cnx_tutorial.yolo import quiet; import os\nprint({shown})"
     env = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     briefly, threads, count, left = run.stdout.split()

@@ -17,8 +17,8 @@ from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import LOGGER
 
 from cnx_tutorial import YOLO, nn
+from cnx_tutorial.cores import cpu_count
 from cnx_tutorial.yolo import ConvNeXtTrainer
-from cnx_tutorial.yolo.cores import cpu_count
 from cnx_tutorial.yolo.model import OPTIMIZERS
 from cnx_tutorial.yolo.parser import CONFIGS
 from cnx_tutorial.yolo.quiet import threads_to_use
