@@ -1,9 +1,9 @@
 """Our own models in comparisons that anybody can make: each is one `cnx compare` with the words below.
 
-    python benchmarks/headline.py NAME [key=value ...]     # bccd, smears, bccd_s, opponents_bccd, bccd_gpu; more words go to cnx compare
+    python benchmarks/headline.py NAME [key=value ...]     # bccd, smears, bccd_s, opponents, bccd_gpu; more words go to cnx compare
 
 Trainings are stored in runs/headline/NAME as they end; started again, the comparison goes on. What it came to is stored without the learning
-curves in benchmarks/results/headline_NAME.json.
+curves in benchmarks/results/headline_NAME.json; of the opponents also what each step from YOLOv8n to ours changed.
 """
 
 import json
@@ -11,18 +11,17 @@ import os
 import sys
 from pathlib import Path
 
+from cnx_tutorial.compare import results
 from cnx_tutorial.compare.comparison import compare
 from cnx_tutorial.compare.question import read_words
 
 HERE = Path(__file__).parent
-OURS, STOCK, ARTICLE = "yolov8n-convnext.yaml", "yolov8n.yaml", "yolov8n-convnext-article.yaml"
-CONTROL = str(HERE / "yolov8n-our-neck.yaml")  # yolov8-our-neck.yaml, scale n: which part of a gain is the neck's?
-SMALL = {
-    "imgsz": 192,
-    "epochs": 40,
-    "val": False,
-    "device": "cpu",
-}  # val=False: no learning curve, a fifth of the time saved
+OURS, STOCK, P2, ARTICLE = "yolov8n-convnext.yaml", "yolov8n.yaml", "yolov8n-p2.yaml", "yolov8n-convnext-article.yaml"
+# Scale n of the files in this folder. The last is the control: which part of a gain is the neck's?
+ONE_WAY, NARROW, CONTROL = (str(HERE / f"yolov8n-{name}.yaml") for name in ("one-way", "narrow", "our-neck"))
+STEPS = [STOCK, P2, ONE_WAY, NARROW, CONTROL, OURS]  # from YOLOv8n to ours, one change at a time
+# val=False: no learning curve, a fifth of the time saved
+SMALL = {"imgsz": 192, "epochs": 40, "val": False, "device": "cpu"}
 COMPARISONS: dict[str, dict] = {
     "bccd": {"model": OURS, "against": [STOCK, ARTICLE, CONTROL], "data": "bccd.yaml", **SMALL},
     "smears": {
@@ -34,11 +33,13 @@ COMPARISONS: dict[str, dict] = {
         "seeds": range(5),
     },
     "bccd_s": {"model": "yolov8s-convnext.yaml", "against": "yolov8s.yaml", "data": "bccd.yaml", **SMALL, "lr0": 0.02},
-    "opponents_bccd": {
+    "opponents": {
         "model": OURS,
-        "against": [STOCK, "yolov8n-p2.yaml", "yolo11n.yaml", "yolo26n.yaml", CONTROL],
+        "against": [*STEPS[:-1], "yolo11n.yaml", "yolo26n.yaml"],
         "data": "bccd.yaml",
         **SMALL,
+        "seeds": range(5),
+        "lr0": 0.02,
     },
     "bccd_gpu": {
         "model": OURS,
@@ -66,10 +67,25 @@ def main() -> None:
     result = compare(**{"project": "runs/headline", "name": name, **words})
     for one in result["models"].values():
         del one["curves"]
+    steps = [Path(model).name for model in STEPS]
+    if set(steps) <= set(result["models"]):
+        result["steps"] = taken(steps, result, Path(result["folder"]))
     del result["folder"]
     file = HERE / "results" / f"headline_{name}.json"
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"stored  {file.relative_to(HERE.parent)}")
+
+
+def taken(steps: list[str], result: dict, folder: Path) -> list[dict]:
+    """Each step's difference to the one before; p-values are corrected for the number of steps."""
+    stored = results.trainings(folder)
+    runs = {}
+    for label in steps:
+        entry = result["models"][label]
+        runs[label] = results.counted(stored, label, entry["lr0"], entry["seeds"])
+    pairs = list(zip(steps[1:], steps, strict=False))
+    found = results.differences(runs, pairs)
+    return [{"step": step, "before": before, **one} for (step, before), one in zip(pairs, found, strict=True)]
 
 
 if __name__ == "__main__":

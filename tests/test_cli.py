@@ -47,6 +47,7 @@ def test_train_prints_the_table_and_draws_the_picture(few, tmp_path):
     work.mkdir()
     run = cnx("train", f"data={few}", "epochs=1", "imgsz=64", "batch=4", "plots=False", cwd=work)
     assert run.returncode == 0, run.stderr
+    assert "Optimizer stripped from" in run.stdout + run.stderr and ".part" not in run.stdout + run.stderr
     assert "train: 8 images" in run.stdout and "nothing wrong found" in run.stdout
     table = dict(line.split("  ", 1) for line in run.stdout.splitlines() if "  " in line and line[0].isalpha())
     wanted = (

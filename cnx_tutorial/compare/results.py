@@ -84,7 +84,9 @@ def collect(folder: Path, question: Question) -> dict:
     }
     if asked in models:
         for split in models[asked]["scores"]:
-            result["comparisons"][split] = compared(runs, asked, split, question.interval)
+            pairs = [(asked, other) for other in models if other != asked and split in models[other]["scores"]]
+            found = differences(runs, pairs, split, question.interval)
+            result["comparisons"][split] = {other: one for (_, other), one in zip(pairs, found, strict=True)}
     return json.loads(json.dumps(result))
 
 
@@ -117,22 +119,27 @@ def rounded(scores: Mapping) -> dict:
     }
 
 
-def compared(runs: Mapping[str, Sequence[dict]], asked: str, split: str, interval: float) -> dict[str, dict]:
-    """The model that is asked about against each other: its verdict, and the differences of the other scores, which have intervals and no verdict."""
-    others = [label for label in runs if label != asked and split in runs[label][0]["scores"]]
-    single = {label: [main_score(one["scores"][split]) for one in runs[label]] for label in (asked, *others)}
-    tests = {other: paired(single[asked], single[other], interval) for other in others}
-    corrected = holm([tests[other][3] for other in others])
-    draws = {label: [draws_of(one["folder"], split) for one in runs[label]] for label in (asked, *others)}
-    found = {}
-    for other, p in zip(others, corrected, strict=True):
-        mean, low, high, _ = tests[other]
-        difference = Difference(mean, low, high, p, *over_images(draws[asked], draws[other], interval), interval)
-        a, b = ([flat(one["scores"][split]) for one in runs[label]] for label in (asked, other))
+def differences(
+    runs: Mapping[str, Sequence[dict]], pairs: Sequence[tuple[str, str]], split: str = "val", interval: float = 95.0
+) -> list[dict]:
+    """For each pair of models the verdict on the first, and the differences of the other scores, which have intervals and no verdict.
+
+    Args:
+        runs: the trainings of each model, as `counted` gives them, the same seeds for all.
+        pairs: labels; p-values are corrected for their number.
+    """
+    labels = dict.fromkeys(label for pair in pairs for label in pair)
+    single = {label: [main_score(one["scores"][split]) for one in runs[label]] for label in labels}
+    draws = {label: [draws_of(one["folder"], split) for one in runs[label]] for label in labels}
+    tests = [paired(single[one], single[other], interval) for one, other in pairs]
+    found = []
+    for (one, other), (mean, low, high, _), p in zip(pairs, tests, holm([test[3] for test in tests]), strict=True):
+        difference = Difference(mean, low, high, p, *over_images(draws[one], draws[other], interval), interval)
+        a, b = ([flat(run["scores"][split]) for run in runs[label]] for label in (one, other))
         more = {
             key: paired([x[key] for x in a], [x[key] for x in b], interval)[:3] for key in a[0] if shared(key, a, b)
         }
-        found[other] = {**asdict(difference), "verdict": difference.verdict, "others": more}
+        found.append({**asdict(difference), "verdict": difference.verdict, "others": more})
     return found
 
 

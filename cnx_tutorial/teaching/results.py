@@ -13,6 +13,21 @@ RESULTS = ROOT / "benchmarks" / "results"
 STOCK, OURS, ARTICLE = "yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnext-article.yaml"
 CONTROL = "yolov8n-our-neck.yaml"  # in benchmarks/: the backbone of YOLOv8n, the neck and the head of ours
 NAMES = {STOCK: "YOLOv8n", ARTICLE: "article", CONTROL: "with our neck", OURS: "ours"}
+STEPS = {  # what each step of the stored "opponents" changed
+    "yolov8n-p2.yaml": "a map of stride 4 (Ultralytics' yolov8n-p2)",
+    "yolov8n-one-way.yaml": "no way back down, from fine to coarse",
+    "yolov8n-narrow.yaml": "fewer channels in the neck",
+    CONTROL: "8 distances a side in place of 16",
+    OURS: "ConvNeXt backbone",
+}
+OPPONENTS = {
+    OURS: "ours",
+    STOCK: "YOLOv8n",
+    "yolov8n-p2.yaml": "YOLOv8n-p2",
+    "yolo11n.yaml": "YOLO11n",
+    "yolo26n.yaml": "YOLO26n",
+    CONTROL: "with our neck",
+}
 T_95 = {n: round(float(t.ppf(0.975, n)), 3) for n in range(1, 6)}  # Student's t, 95 %, two-sided, by degrees of freedom
 
 
@@ -80,6 +95,51 @@ def by_class(result: Mapping, models: Sequence[str] = tuple(NAMES)) -> str:
     for name in result["models"][models[0]]["scores"]["val"][0]["classes"]:
         means = [statistics.mean(scores(result, model, f"AP50-95 of {name}")) for model in models]
         rows.append([name, *(f"{mean:.3f}" for mean in means)])
+    return aligned(rows)
+
+
+def steps_table(result: Mapping) -> str:
+    """From YOLOv8n to ours, one change at a time, as a Markdown table: score, what the change did to it, parameters, time of one image."""
+    times = result["speed"]["latency_ms"]["1"]
+
+    def row(model: str, words: str, change: Sequence[str]) -> list[str]:
+        entry, latency = result["models"][model], statistics.median(times[model])
+        score = spread(scores(result, model))
+        return [words, score, *change, f"{entry['parameters'] / 1e6:.2f} M", f"{latency:.1f}"]
+
+    rows = [["", "mAP50-95", "change", "over seeds", "over images", "verdict", "parameters", "ms, one image"]]
+    rows.append(row(STOCK, "YOLOv8n", [""] * 4))
+    for one in result["steps"]:
+        ends = [f"{one[low]:+.3f} to {one[high]:+.3f}" for low, high in (("low", "high"), ("image_low", "image_high"))]
+        rows.append(row(one["step"], "+ " + STEPS[one["step"]], [f"{one['mean']:+.3f}", *ends, one["verdict"]]))
+    return aligned(rows)
+
+
+def opponents_table(result: Mapping) -> str:
+    """Ours against each opponent, as a Markdown table: scores, the difference with its intervals, and the costs of ours by the opponent's."""
+    rows = [
+        [
+            "",
+            "mAP50-95",
+            "ours minus it",
+            "over seeds",
+            "over images",
+            "verdict",
+            "parameters",
+            "one image",
+            "eight images",
+        ]
+    ]
+    for model, name in OPPONENTS.items():
+        change = [""] * 7
+        if model != OURS:
+            one, costs = result["comparisons"]["val"][model], ratios(result, OURS, model)
+            ends = [
+                f"{one[low]:+.3f} to {one[high]:+.3f}" for low, high in (("low", "high"), ("image_low", "image_high"))
+            ]
+            change = [f"{one['mean']:+.3f}", *ends, one["verdict"]]
+            change += [f"{costs[cost]:.2f}" for cost in ("parameters", "one image", "eight images")]
+        rows.append([name, spread(scores(result, model)), *change])
     return aligned(rows)
 
 

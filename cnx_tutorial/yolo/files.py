@@ -7,6 +7,7 @@ it chooses a folder's name some time before it makes the folder, so that two tra
 import contextlib
 import csv
 import io
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import torch
 from ultralytics.cfg import get_save_dir as stock_get_save_dir
-from ultralytics.utils import LOCAL_RANK, RANK
+from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import strip_optimizer as stock_strip_optimizer
 
 
@@ -89,11 +90,18 @@ def strip_optimizer(f: str | Path = "best.pt", s: str = "", updates: dict | None
         return torch.load(f, "cpu", weights_only=False)
     target = Path(s or f)
     draft = Path(f"{target}.{uuid.uuid4().hex[:8]}.part")
+
+    def without_draft(record: logging.LogRecord) -> bool:
+        record.msg = str(record.msg).replace(f" saved as {draft},", f" saved as {s}," if s else "")
+        return True
+
+    LOGGER.addFilter(without_draft)
     try:
         stripped = stock_strip_optimizer(f, str(draft), updates)
         if draft.exists():
             draft.replace(target)
     finally:
+        LOGGER.removeFilter(without_draft)
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
     return stripped
