@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 import pytest_socket
 
+from tests.few import few_smears
+
 ROOT = Path(__file__).parents[1]
 
 
 def pytest_runtest_setup():
     pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def few(tmp_path) -> Path:
+    return few_smears(tmp_path / "few")
 
 
 @pytest.fixture(scope="session")

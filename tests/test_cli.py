@@ -27,21 +27,6 @@ def listing(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
 
 
-@pytest.fixture
-def few(tmp_path) -> Path:
-    """The data YAML of eight train and four val smears, in a folder of its own."""
-    folder = tmp_path / "few"
-    for split, count in (("train", 8), ("val", 4)):
-        for kind, suffix in (("images", "jpg"), ("labels", "txt")):
-            (folder / kind / split).mkdir(parents=True)
-            for i in range(count):
-                shutil.copy(DATASETS / "smears" / kind / split / f"{i:03d}.{suffix}", folder / kind / split)
-    (folder / "few.yaml").write_text(
-        "train: images/train\nval: images/val\nnames: [Platelets, RBC, WBC]\n", encoding="utf-8"
-    )
-    return folder / "few.yaml"
-
-
 def test_train_prints_the_table_and_draws_the_picture(few, tmp_path):
     work = tmp_path / "work"
     work.mkdir()

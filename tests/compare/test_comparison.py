@@ -19,7 +19,7 @@ from cnx_tutorial.compare import results
 from cnx_tutorial.compare.comparison import Comparison, checked, compare
 from cnx_tutorial.compare.question import CHOOSING, understand
 from cnx_tutorial.compare.training import TrainingFailed
-from tests.compare.conftest import few_smears
+from tests.few import few_smears
 
 WORDS = [
     "model=yolov8n-convnext.yaml",
@@ -67,7 +67,7 @@ def children(folder: Path) -> list[int]:
 def killed(tmp_path_factory) -> Path:
     """A comparison of four trainings that was killed when the first was stored, and started again with the same words."""
     work = tmp_path_factory.mktemp("killed")
-    data, folder = few_smears(work / "few", test=True), work / "runs" / "compare" / "pair"
+    data, folder = few_smears(work / "few", test=4), work / "runs" / "compare" / "pair"
     words = [*WORDS, f"data={data}", "name=pair"]
     process = subprocess.Popen(command(*words), cwd=work, stdout=subprocess.DEVNULL)
     while not finished(folder) or not children(folder):

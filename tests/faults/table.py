@@ -2,7 +2,6 @@
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,12 +10,13 @@ from pathlib import Path
 
 import torch
 
+from tests.few import few_smears
+
 ROOT = Path(__file__).parents[2]
 EPOCHS = 4
 SETTINGS = [f"epochs={EPOCHS}", "imgsz=32", "batch=4", "plots=False", "close_mosaic=2", "seed=3"]
 # Two undisturbed trainings may differ in their last digit, and the optimizer makes more of it: 1e-5 was seen here. Ultralytics' own resume: 2e-2.
 SAME = 1e-3
-SMEARS = ROOT / "datasets" / "smears"
 MOMENTS = (
     "before the first epoch",
     "in the first epoch",
@@ -40,19 +40,6 @@ class Outcome:
 
     def row(self) -> str:
         return f"| {self.fault} | {self.ended} | {self.afterwards} | {'yes' if self.survived else '**no**'} | {self.lost} |"
-
-
-def few(folder: Path) -> Path:
-    """The data YAML of eight train and four val smears."""
-    for split, count in (("train", 8), ("val", 4)):
-        for kind, suffix in (("images", "jpg"), ("labels", "txt")):
-            (folder / kind / split).mkdir(parents=True)
-            for i in range(count):
-                shutil.copy(SMEARS / kind / split / f"{i:03d}.{suffix}", folder / kind / split)
-    (folder / "few.yaml").write_text(
-        "train: images/train\nval: images/val\nnames: [Platelets, RBC, WBC]\n", encoding="utf-8"
-    )
-    return folder / "few.yaml"
 
 
 def environment(**changes: str | None) -> dict[str, str]:
@@ -126,7 +113,7 @@ class Bench:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.data = few(folder / "few")
+        self.data = few_smears(folder / "few")
         (folder / "reference").mkdir()
         run = train(self.data, folder / "reference")
         if run.returncode:

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import shutil
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -12,9 +11,9 @@ from ultralytics.utils import downloads
 
 from cnx_tutorial import cli
 from cnx_tutorial.compare import comparison
+from tests.few import few_smears
 from tests.fuzz.engine import Escape, Kind, first_line, place
 
-SMEARS = Path(__file__).parents[2] / "datasets" / "smears"
 COMMANDS = st.sampled_from(
     [
         "train",
@@ -162,14 +161,7 @@ def no_network(*args, **kwargs):
 
 
 def attempt(words: list[str], folder: Path) -> str:
-    for split, count in (("train", 2), ("val", 1)):
-        for kind, suffix in (("images", "jpg"), ("labels", "txt")):
-            (folder / kind / split).mkdir(parents=True)
-            for i in range(count):
-                shutil.copy(SMEARS / kind / split / f"{i:03d}.{suffix}", folder / kind / split)
-    (folder / "few.yaml").write_text(
-        "train: images/train\nval: images/val\nnames: [Platelets, RBC, WBC]\n", encoding="utf-8"
-    )
+    few_smears(folder, train=2, val=1)
     (folder / "wrong.yaml").write_text(
         "nc: 3\nbackbone: [[-1, 1, Convv, [16]]]\nhead: [[[0], 1, Detect, [nc]]]\n", encoding="utf-8"
     )
