@@ -70,6 +70,12 @@ def checked(question: Question) -> Question:
 
     check_arguments(question.settings)
     check_keys(question.settings)
+    for key, step, example in (
+        ("imgsz", 32, "one whole multiple of 32, such as 192 or 640"),
+        ("batch", 1, "a whole number from 1 up"),
+    ):
+        if not isinstance(value := question.settings[key], int) or value < 1 or value % step:
+            raise ValueError(f"{key}={value}: a comparison needs {example}, the same for every model")
     tasks, networks = {}, {}
     for label, model in question.models.items():
         try:
@@ -83,20 +89,26 @@ def checked(question: Question) -> Question:
         )
     device = question.device or ("0" if has_gpu() else "cpu")
     task = next(iter(tasks.values()))
-    images, labels = [], []
+    images, labels = [(question.data, 0)] if is_theirs(question.data) else [], []
     if task in TASKS and not is_theirs(question.data):
         meaning = {k: v for k in ("single_cls", "classes", "fraction") if (v := question.settings.get(k)) is not None}
         found = audit(question.data, task=task, **meaning)
         found.raise_if_errors()
+        if len({*found.names.values()}) < len(found.names):
+            raise ValueError(
+                f"two classes of {question.data} have one name, so their scores could not be told apart: {[*found.names.values()]}"
+            )
         if not found.images.get("val"):
             raise ValueError(f"{question.data} names no val images, and a comparison needs them to measure on")
-        for split in found.labels.values():
-            images += [(str(file), file.stat().st_size) for file, _ in split]
-            labels += [rows.tobytes() for _, rows in split]
+        for split, labelled in found.labels.items():
+            images += [(f"{split}/{file.name}", file.stat().st_size) for file, _ in labelled]
+            labels += [rows.tobytes() for _, rows in labelled]
+        labels.append(repr(found.names).encode())
     elif task == "classify" and Path(question.data).is_dir():
         if not any((Path(question.data) / split).is_dir() for split in ("val", "validation", "test")):
             raise ValueError(f"{question.data} has no folder val, and a comparison needs its images to measure on")
-        images = [(str(file), file.stat().st_size) for file in Path(question.data).rglob("*.*")]
+        home = Path(question.data)
+        images = [(file.relative_to(home).as_posix(), file.stat().st_size) for file in home.rglob("*.*")]
     return replace(question, device=device, marks=marks(networks, question.models, images, labels))
 
 
@@ -140,6 +152,9 @@ def remember(folder: Path, question: Question) -> None:
             )
     elif any(found.name != ".lock" for found in folder.iterdir()):
         raise ValueError(f"{folder} is there already and holds no comparison: give another name=")
+        question = replace(
+            question, marks={**stored["marks"], **question.marks}
+        )  # models that are not asked about now keep theirs
     write_json(file, asdict(question))
 
 
@@ -160,8 +175,8 @@ def in_words(seconds: float) -> str:
 def job_of(question: Question, label: str, lr0: float | None, seed: int) -> dict:
     plain = label.removesuffix(".yaml")
     stem = "".join(c if c.isalnum() or c in "-._" else "_" for c in plain)[-80:]
-    stem += "" if f"{stem}.yaml" == label else f"-{short(label.encode())}"  # two names must not become one
-    rate = "" if lr0 is None else f"-lr{lr0:g}"
+    stem += "" if f"{stem}.yaml" == label.lower() else f"-{short(label.encode())}"  # two names must not become one
+    rate = "" if lr0 is None else f"-lr{lr0!r}"
     job = {"name": f"{stem}{rate}-seed{seed}", "label": label, "model": question.models[label]}
     return job | {"data": question.data, "lr0": lr0, "seed": seed, "settings": question.settings}
 
@@ -209,15 +224,9 @@ class Comparison:
     def one_step_further(self, label: str) -> dict | None:
         """Where the best rate lies at the edge of the grid that was asked for, the training that tries the next one, if it is missing."""
         grid = self.question.grid
-        if len(grid) == 1:
-            return None
-        scores = results.grid_scores(results.trainings(self.folder), label)
-        rate = results.best({lr0: score for lr0, score in scores.items() if lr0 in grid})
-        if rate not in (grid[0], grid[-1]):
-            return None
-        further = rate * rate / (grid[1] if rate == grid[0] else grid[-2])
-        job = job_of(self.question, label, float(f"{further:.3g}"), CHOOSING)
-        return job if self.missing([job]) else None
+        further = results.one_step_further(grid, results.grid_scores(grid, results.trainings(self.folder), label))
+        job = further and job_of(self.question, label, further, CHOOSING)
+        return job if job and self.missing([job]) else None
 
     def stored_in(self, job: dict) -> Path:
         return self.folder / "trainings" / job["name"]
@@ -236,22 +245,22 @@ class Comparison:
             if not isinstance(answer, TrainingFailed):
                 epoch = answer["curve"]["time"][-1]
                 self.seconds[job["label"]] = answer["seconds"] + (int(self.question.settings["epochs"]) - 1) * epoch
-        if len(self.failed) == len(self.question.models):
-            raise ValueError(
-                "no model can be trained: " + "; ".join(f"{label}: {why}" for label, why in self.failed.items())
-            )
+        asked = next(iter(self.question.models))
+        if asked in self.failed:
+            raise ValueError(f"{asked}, the model that is asked about, cannot be trained: {self.failed[asked]}")
 
     def announce(self, choosing: list[dict]) -> None:
         q = self.question
         each = sum(self.seconds.values()) / max(1, len(self.seconds))
-        total = len(choosing) + len(q.models) * len(q.seeds)
-        jobs = len([job for job in self.missing(choosing) if job["label"] not in self.failed])
+        choosing = [job for job in choosing if job["label"] not in self.failed]
+        total = len(choosing) + len(self.models()) * len(q.seeds)
+        jobs = len(self.missing(choosing))
         # Which rate will be the best is not known before; the seeds that are stored with any rate of the grid are taken for done.
         done = {(one["label"], one["seed"]) for one in results.trainings(self.folder)}
         jobs += sum((label, seed) not in done for label in self.models() for seed in q.seeds)
         time_left = jobs * each / min(self.place.width, max(1, jobs))
-        single = (len(choosing) + len(q.models)) * each / self.place.width
-        parts = f"{len(q.models)} models, {len(q.seeds)} seeds"
+        single = (len(choosing) + len(self.models())) * each / self.place.width
+        parts = f"{len(self.models())} models, {len(q.seeds)} seeds"
         parts += f", {len(q.grid)} learning rates to choose from" if choosing else ""
         self.say(
             f"{total} trainings of {q.settings['epochs']} epochs ({parts}), {total - jobs} of them stored: about {in_words(time_left)}"
@@ -280,7 +289,15 @@ class Comparison:
             if answer.disk_full:
                 raise OSError(28, f"No space left on device while {job['name']} was trained. Make room; what is finished is stored in "
                                   f"{self.folder}, and the same command goes on with it")  # fmt: skip
-            self.failed.setdefault(job["label"], str(answer))
+            if diverged := job["seed"] == CHOOSING and home.name == "trainings" and "NaN" in str(answer):
+                # The rate is too high: it has lost, and the model has not.
+                lost = {"scores": {"val": {"score": 0.0}}, "failed": str(answer)}
+                (home / job["name"]).mkdir(parents=True, exist_ok=True)
+                write_json(
+                    home / job["name"] / "result.json", {key: job[key] for key in ("label", "lr0", "seed")} | lost
+                )
+            else:
+                self.failed.setdefault(job["label"], str(answer))
             place = self.folder / "failed" / job["name"]
         else:
             place = home / job["name"]
@@ -292,10 +309,11 @@ class Comparison:
         if left.is_dir():
             left.replace(place)
         if isinstance(answer, TrainingFailed):
-            self.say(f"{job['label']} failed and is left out: {answer} (see {place})")
+            became = f"learning rate {job['lr0']} has lost" if diverged else "failed and is left out"
+            self.say(f"{job['label']} {became}: {answer} (see {place})")
 
     def take_times(self) -> None:
-        """One after another, when nothing else runs; again where a model is new."""
+        """One after another, when nothing else runs; again where a model is new. What was trained is reported also where it fails."""
         from cnx_tutorial.yolo import machine
 
         file = self.folder / "speed.json"
@@ -308,7 +326,10 @@ class Comparison:
         self.say("taking the times of one image, the models in turn")
         jobs = self.counted()[: len(self.models())]  # of the first seed
         weights = {job["label"]: str(self.stored_in(job) / "weights.pt") for job in jobs}
-        times = latency(weights, int(imgsz), device)
+        try:
+            times = latency(weights, imgsz, device)
+        except RuntimeError as error:
+            return self.say(f"{error}; the report has no times, and the same command takes them again")
         write_json(file, {"latency_ms": times, "imgsz": imgsz, "device": machine.processor(device)})
 
 

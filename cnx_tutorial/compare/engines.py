@@ -34,7 +34,7 @@ class Processes:
         else:
             devices = gpus(device)
             count = jobs or len(devices)
-        each = max(1, len(cores) // count)
+        each = max(1, min(len(cores), quota() or len(cores)) // count)
         self.slots = [
             {"cores": [cores[(i * each + j) % len(cores)] for j in range(each)], "threads": each, "device": devices[i % len(devices)]}
             for i in range(count)

@@ -125,12 +125,12 @@ def curve_figure(result: Mapping) -> tuple[Figure, str] | None:
     axis = figure.subplots()
     for i, (label, one) in enumerate(result["models"].items()):
         if measured:
-            rows = np.array([curve[key] for curve in one["curves"]], dtype=float)
+            rows = [curve[key] for curve in one["curves"]]
         else:
-            rows = np.array(
-                [np.sum([v for k, v in curve.items() if k.startswith("train/")], axis=0) for curve in one["curves"]]
-            )
-        epochs = np.array(one["curves"][0]["epoch"], dtype=float)
+            rows = [np.sum([v for k, v in curve.items() if k.startswith("train/")], axis=0) for curve in one["curves"]]
+        count = min(map(len, rows))  # with patience= a seed may have ended sooner
+        rows = np.array([row[:count] for row in rows], dtype=float)
+        epochs = np.array(one["curves"][0]["epoch"][:count], dtype=float)
         axis.plot(epochs, rows.mean(0), LINES[i % 4], color=COLOURS[i % len(COLOURS)], label=label)
         axis.fill_between(epochs, rows.min(0), rows.max(0), color=COLOURS[i % len(COLOURS)], alpha=0.15, linewidth=0)
     name = f"{main_name(result)} on val" if measured else "training loss"

@@ -22,6 +22,7 @@ NOT_HERE = {
     "cfg": "say each argument",
     "exist_ok": "a comparison's folder is gone on with",
     "save_dir": "say project= and name=",
+    "time": "models of different speed would not do the same work: give epochs=",
     "save": "weights are kept",
     "pretrained": "give a .pt file as a model, model=weights.pt",
     "weights": "it would be right for one of the models only; put the weights into a .pt file and give that as a model",
@@ -167,7 +168,7 @@ def named(models: list[str]) -> dict[str, str]:
 def marks(
     networks: dict[str, dict], models: dict[str, str], images: list[tuple[str, int]], labels: list[bytes]
 ) -> dict[str, str]:
-    """A short hash of each model, and of the data: names and sizes of its images, and all labels.
+    """A short hash of each model, and of the data: names and sizes of its images, wherever they are, and all labels.
 
     Args:
         networks: for each model the YAML that it was built from.
@@ -192,17 +193,19 @@ def short(content: bytes) -> str:
 
 
 def differences(stored: dict, question: Question) -> list[str]:
-    """What of a stored question is another one. More or fewer models, seeds and learning rates are the same question, asked further."""
+    """What of a stored question is another one.
+
+    More or fewer models, seeds and learning rates are the same question, asked further; so are models and images that have moved to another folder.
+    """
     now = json.loads(json.dumps(asdict(question)))
     found = []
-    for label in {**stored["models"], **now["models"]}:
-        old, new = stored["models"].get(label), now["models"].get(label)
-        if old and new and (old != new or stored["marks"].get(label) != now["marks"].get(label)):
+    for label, new in now["models"].items():
+        old = stored["models"].get(label, new)
+        if stored["marks"].get(label, now["marks"][label]) != now["marks"][label]:
             found.append(f"{label} was {old}, {'and has changed since' if old == new else f'now {new}'}")
-    if stored["data"] != now["data"]:
-        found.append(f"data={stored['data']}, now {now['data']}")
-    elif stored["marks"].get("data") != now["marks"].get("data"):
-        found.append("the images or labels of the data have changed since")
+    if stored["marks"].get("data") != now["marks"].get("data"):
+        said = "the images or labels of the data have changed since"
+        found.append(said if stored["data"] == now["data"] else f"data={stored['data']}, now {now['data']}")
     if (stored["device"] == "cpu") != (now["device"] == "cpu"):
         found.append(f"device={stored['device']}, now {now['device']}")
     for key in sorted({*stored["settings"], *now["settings"]}):

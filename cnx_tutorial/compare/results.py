@@ -27,10 +27,24 @@ def main_score(scores: Mapping) -> float:
     return next(value for value in scores.values() if isinstance(value, float))
 
 
-def grid_scores(stored: Sequence[dict], label: str) -> dict[float, float]:
-    """Score on val of each learning rate that was tried with the seed for choosing."""
+def grid_scores(grid: Sequence[float], stored: Sequence[dict], label: str) -> dict[float, float]:
+    """Score on val of each learning rate of the grid that was tried with the seed for choosing, and of the one a step further.
+
+    Rates of an earlier, other grid do not count: the models that are new would not have had them.
+    """
     chosen = [one for one in stored if one["label"] == label and one["seed"] == CHOOSING]
-    return {one["lr0"]: main_score(one["scores"]["val"]) for one in sorted(chosen, key=lambda one: one["lr0"] or 0)}
+    found = {one["lr0"]: main_score(one["scores"]["val"]) for one in sorted(chosen, key=lambda one: one["lr0"] or 0)}
+    own = {lr0: score for lr0, score in found.items() if lr0 in grid}
+    further = one_step_further(grid, own)
+    return {lr0: score for lr0, score in found.items() if lr0 in own or lr0 == further}
+
+
+def one_step_further(grid: Sequence[float], scores: Mapping[float, float]) -> float | None:
+    """The next learning rate where the best of the grid lies at its edge; None inside, and where there is no grid."""
+    rate = best({lr0: score for lr0, score in scores.items() if lr0 in grid})
+    if len(grid) == 1 or rate not in (grid[0], grid[-1]):
+        return None
+    return float(f"{rate * rate / (grid[1] if rate == grid[0] else grid[-2]):.3g}")
 
 
 def best(scores: Mapping[float, float]) -> float | None:
@@ -40,7 +54,7 @@ def best(scores: Mapping[float, float]) -> float | None:
 
 def rate_of(question: Question, stored: Sequence[dict], label: str) -> float | None:
     """A model's own learning rate: the best with the seed that is not counted, or the only one; None where none was tried yet."""
-    return question.grid[0] if len(question.grid) == 1 else best(grid_scores(stored, label))
+    return question.grid[0] if len(question.grid) == 1 else best(grid_scores(question.grid, stored, label))
 
 
 def counted(stored: Sequence[dict], label: str, rate: float | None, seeds: Sequence[int]) -> list[dict]:
@@ -65,7 +79,7 @@ def collect(folder: Path, question: Question) -> dict:
             failed.setdefault(label, "not all of its trainings are finished")
             continue
         runs[label] = own
-        models[label] = entry(question, own, rate, grid_scores(stored, label))
+        models[label] = entry(question, own, rate, grid_scores(question.grid, stored, label))
     if not models:
         raise ValueError(
             f"{folder} has nothing to report: {'; '.join(f'{label}: {why}' for label, why in failed.items())}"

@@ -4,6 +4,7 @@ Why a process: a training that crashes or is killed takes nothing else with it, 
 started it ends, however that happened.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -36,6 +37,12 @@ def train(job: dict, folder: Path) -> dict:
     settings = {**job["settings"], **rate, "data": job["data"], "seed": job["seed"], "device": job["device"]}
     yolo.train(**settings, project=str(folder), name="run", exist_ok=True)
     trainer = yolo.trainer
+    if (
+        trainer.batch_size != settings["batch"]
+    ):  # Ultralytics makes it smaller where the memory of a GPU ends, for this model only
+        raise RuntimeError(
+            f"batch={settings['batch']} does not fit into the memory of this GPU: give a smaller batch=, the same for every model"
+        )
     trained = YOLO(Path(trainer.last))
     imgsz = trainer.args.imgsz
     answer = {
@@ -53,6 +60,9 @@ def train(job: dict, folder: Path) -> dict:
         scores, seen = see(
             trained, split, data=job["data"], device=job["device"], project=str(folder), name=split, **said
         )
+        if split == "test" and not len(seen.true_image):
+            print("the test images have no labels, so they cannot be scored")
+            continue
         if yolo.task != "classify":
             scores["sizes"] = by_size(seen)
         answer["scores"][split] = scores
@@ -122,6 +132,8 @@ def in_process(job: dict, folder: Path, running: Running | None = None) -> dict:
                 start_new_session=True,
             )
         running.add(process)
+        if running.ended:  # meanwhile
+            process.kill()
         try:
             said = process.stdout.read()
             status = process.wait()
@@ -157,10 +169,11 @@ def main(folder: Path) -> int:
     except Exception as error:
         import traceback
 
-        traceback.print_exc()
         text = str(error).strip() or type(error).__name__
         full = isinstance(error, OSError) and error.errno == 28
         print(json.dumps({"text": text[:2000], "disk_full": full}), file=answer, flush=True)
+        with contextlib.suppress(OSError):  # the log lies on the disk that may be full
+            traceback.print_exc()
         return 1
     print(json.dumps(done), file=answer, flush=True)
     return 0

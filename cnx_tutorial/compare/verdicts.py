@@ -5,6 +5,7 @@ Student's t gives their interval; the images are drawn again, the same for both 
 about several models finds a difference by chance more often, so the p-values are corrected (Holm, 1979).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,11 +31,15 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """ "higher" or "lower" where seeds and images both tell the difference from zero; else "no detectable difference"."""
+        """ "higher" or "lower" where the difference is larger than seeds and images together explain; else "no detectable difference".
+
+        Other seeds and other images would move it independently, so the half widths of the two intervals are added as sides of a right angle.
+        """
         if self.p is None:
             return "one seed: no verdict"
+        half = math.hypot(self.high - self.low, self.image_high - self.image_low) / 2
         by_images = self.image_low > 0 if self.mean > 0 else self.image_high < 0
-        if self.p < 1 - self.interval / 100 and by_images:
+        if self.p < 1 - self.interval / 100 and by_images and abs(self.mean) > half:
             return "higher" if self.mean > 0 else "lower"
         return "no detectable difference"
 
@@ -77,9 +82,9 @@ def over_images(a: Sequence[np.ndarray], b: Sequence[np.ndarray], interval: floa
     """Interval of the difference over other draws of the images.
 
     Args:
-        a, b: for each seed the model's score under the same draws, each of shape (draws,).
+        a, b: for each seed the model's score under the same draws, each of shape (draws,); nan where a draw had no object.
     """
     differences = np.mean(a, axis=0) - np.mean(b, axis=0)
     outside = (1 - interval / 100) / 2
-    low, high = np.quantile(differences, [outside, 1 - outside])
+    low, high = np.nanquantile(differences, [outside, 1 - outside])
     return float(low), float(high)

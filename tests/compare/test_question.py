@@ -1,9 +1,11 @@
 """Every word that cannot be used is refused before anything is trained, with what was given and what to do."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,10 @@ WRONG = {
         ["yolov8n.yaml was given twice", "copy"],
     ),
     "by default too": ({"model": "yolov8n.yaml"}, ["yolov8n.yaml was given twice"]),
+    "no multiple of 32": ({"imgsz": 200}, ["imgsz=200", "multiple of 32"]),
+    "two sides": ({"imgsz": [320, 256]}, ["imgsz=[320, 256]", "multiple of 32"]),
+    "a batch that is chosen": ({"batch": -1}, ["batch=-1", "from 1 up"]),
+    "a time": ({"time": 0.5}, ["time", "epochs="]),
     "text in the grid": ({"lr0": "0.01,fast"}, ["lr0=fast", "learning rates such as"]),
     "a rate of zero": ({"lr0": "0"}, ["lr0=0", "above 0"]),
     "nan": ({"lr0": "nan"}, ["lr0=nan"]),
@@ -85,6 +91,10 @@ def test_a_folder_keeps_its_question(few, tmp_path):
     more = checked(understand({"data": str(few), "epochs": 1, "device": "cpu", "seeds": "5,6", "lr0": "0.5",
                                "against": "yolov8n.yaml,yolo11n.yaml"})[0])  # fmt: skip
     assert differences(stored, more) == []  # asked further
+    moved = shutil.move(few.parent, tmp_path / "moved")
+    few = Path(moved) / few.name
+    assert differences(stored, checked(understand({"data": str(few), "epochs": 1, "device": "cpu"})[0])) == []
+    few = Path(shutil.move(moved, tmp_path / "few")) / few.name
     (few.parent / "labels" / "train" / "000.txt").write_text("0 0.5 0.5 0.1 0.1\n", encoding="utf-8")
     other = checked(understand({"data": str(few), "epochs": 2, "device": "cpu", "mosaic": 0.5})[0])
     said = " ".join(differences(stored, other))
@@ -92,6 +102,12 @@ def test_a_folder_keeps_its_question(few, tmp_path):
     remember_in = tmp_path / "folder"
     remember_in.mkdir()
     remember(remember_in, first)
+    remember(remember_in, replace(first, models=dict([*first.models.items()][:1])))
+    edited = replace(first, marks={**first.marks, "yolov8n.yaml": "another"})
+    with pytest.raises(
+        ValueError, match="yolov8n.yaml was yolov8n.yaml, and has changed since"
+    ):  # though it was left out meanwhile
+        remember(remember_in, edited)
     with pytest.raises(ValueError, match="holds another comparison: .*epochs=1, now 2.*another name="):
         remember(remember_in, other)
     (tmp_path / "full").mkdir()
