@@ -67,25 +67,32 @@ def main() -> None:
     result = compare(**{"project": "runs/headline", "name": name, **words})
     for one in result["models"].values():
         del one["curves"]
-    steps = [Path(model).name for model in STEPS]
-    if set(steps) <= set(result["models"]):
-        result["steps"] = taken(steps, result, Path(result["folder"]))
+    if name == "opponents":  # two tables, each with p-values corrected for its own number of comparisons
+        steps = [Path(model).name for model in STEPS]
+        ours, *others = (label for label in result["models"] if label not in steps[2:4])
+        result["comparisons"]["val"] = dict(
+            zip(others, differences(result, [(ours, other) for other in others]), strict=True)
+        )
+        pairs = list(zip(steps[1:], steps, strict=False))
+        result["steps"] = [
+            {"step": step, "before": before, **one}
+            for (step, before), one in zip(pairs, differences(result, pairs), strict=True)
+        ]
     del result["folder"]
+    result["question"] |= {
+        "data": COMPARISONS[name]["data"],
+        "models": {label: label for label in result["question"]["models"]},
+    }
     file = HERE / "results" / f"headline_{name}.json"
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"stored  {file.relative_to(HERE.parent)}")
 
 
-def taken(steps: list[str], result: dict, folder: Path) -> list[dict]:
-    """Each step's difference to the one before; p-values are corrected for the number of steps."""
-    stored = results.trainings(folder)
-    runs = {}
-    for label in steps:
-        entry = result["models"][label]
-        runs[label] = results.counted(stored, label, entry["lr0"], entry["seeds"])
-    pairs = list(zip(steps[1:], steps, strict=False))
-    found = results.differences(runs, pairs)
-    return [{"step": step, "before": before, **one} for (step, before), one in zip(pairs, found, strict=True)]
+def differences(result: dict, pairs: list[tuple[str, str]]) -> list[dict]:
+    """For each pair of models the difference of the first to the second."""
+    stored, models = results.trainings(Path(result["folder"])), result["models"]
+    runs = {label: results.counted(stored, label, one["lr0"], one["seeds"]) for label, one in models.items()}
+    return results.differences(runs, pairs)
 
 
 if __name__ == "__main__":
