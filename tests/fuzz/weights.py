@@ -11,10 +11,11 @@ from cnx_tutorial.nn.weights import load_weights
 from tests.fuzz.engine import Escape, Kind, refused
 from tests.nn.names import official
 
+WIDTHS = (6, 8, 8, 8)  # so that no turned weight has its old shape: it would be a right file with other numbers
 torch.manual_seed(0)
-DONOR = nn.ConvNeXt((1, 1, 1, 1), (4, 8, 8, 8), num_classes=2)
+DONOR = nn.ConvNeXt((1, 1, 1, 1), WIDTHS, num_classes=2)
 STATES = {"ours": DONOR.state_dict(), "official": official(DONOR.state_dict())}
-MODEL = nn.ConvNeXt((1, 1, 1, 1), (4, 8, 8, 8), num_classes=2)
+MODEL = nn.ConvNeXt((1, 1, 1, 1), WIDTHS, num_classes=2)
 START = {name: tensor.clone() for name, tensor in MODEL.state_dict().items()}
 CHANGES = {
     "sparse": lambda t: t.to_sparse(),
