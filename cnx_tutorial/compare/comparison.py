@@ -150,11 +150,10 @@ def remember(folder: Path, question: Question) -> None:
             raise ValueError(
                 f"{folder} holds another comparison: {'; '.join(other)}. Give the words as they were, or another name="
             )
+        # Models that are not asked about now keep their marks, for when they are again.
+        question = replace(question, marks={**stored["marks"], **question.marks})
     elif any(found.name != ".lock" for found in folder.iterdir()):
         raise ValueError(f"{folder} is there already and holds no comparison: give another name=")
-        question = replace(
-            question, marks={**stored["marks"], **question.marks}
-        )  # models that are not asked about now keep theirs
     write_json(file, asdict(question))
 
 
@@ -285,24 +284,26 @@ class Comparison:
             OSError: the disk is full.
         """
         left = self.folder / "running" / job["name"]
+        named = {key: job[key] for key in ("label", "lr0", "seed")}
         if isinstance(answer, TrainingFailed):
             if answer.disk_full:
                 raise OSError(28, f"No space left on device while {job['name']} was trained. Make room; what is finished is stored in "
                                   f"{self.folder}, and the same command goes on with it")  # fmt: skip
-            if diverged := job["seed"] == CHOOSING and home.name == "trainings" and "NaN" in str(answer):
+            if (
+                diverged := job["seed"] == CHOOSING
+                and home / job["name"] == self.stored_in(job)
+                and "NaN" in str(answer)
+            ):
                 # The rate is too high: it has lost, and the model has not.
+                self.stored_in(job).mkdir(parents=True, exist_ok=True)
                 lost = {"scores": {"val": {"score": 0.0}}, "failed": str(answer)}
-                (home / job["name"]).mkdir(parents=True, exist_ok=True)
-                write_json(
-                    home / job["name"] / "result.json", {key: job[key] for key in ("label", "lr0", "seed")} | lost
-                )
+                write_json(self.stored_in(job) / "result.json", {**named, **lost})
             else:
                 self.failed.setdefault(job["label"], str(answer))
             place = self.folder / "failed" / job["name"]
         else:
             place = home / job["name"]
             (left / "job.json").unlink(missing_ok=True)
-            named = {key: job[key] for key in ("label", "lr0", "seed")}
             write_json(left / "result.json", {**named, **answer})
         place.parent.mkdir(exist_ok=True)
         shutil.rmtree(place, ignore_errors=True)

@@ -27,14 +27,15 @@ class Processes:
 
     def __init__(self, device: str, jobs: int | None = None):
         cores = own_cores()
+        allowed = min(len(cores), quota() or len(cores))
         if device in ("cpu", "mps"):
-            count = jobs or max(1, min(len(cores), quota() or len(cores), free_memory() // MEMORY))
+            count = jobs or max(1, min(allowed, free_memory() // MEMORY))
             count = count if device == "cpu" else 1
             devices = [device]
         else:
             devices = gpus(device)
             count = jobs or len(devices)
-        each = max(1, min(len(cores), quota() or len(cores)) // count)
+        each = max(1, allowed // count)
         self.slots = [
             {"cores": [cores[(i * each + j) % len(cores)] for j in range(each)], "threads": each, "device": devices[i % len(devices)]}
             for i in range(count)

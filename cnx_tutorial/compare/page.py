@@ -47,8 +47,8 @@ def write(result: Mapping, folder: Path, file: Path) -> None:
         parts += ["<h2>On the test images</h2>", html_table(results.table(result, "test"))]
         parts.append("<p>They took no part in any choice.</p>")
     with matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": "cnx"}):
-        for draw in (cost_figure, curve_figure, score_figure):
-            if drawn := draw(result):
+        for figure_of in (cost_figure, curve_figure, score_figure):
+            if drawn := figure_of(result):
                 parts.append(as_html(*drawn))
         stored = results.trainings(folder)
         for other in result["comparisons"].get("val", {}):

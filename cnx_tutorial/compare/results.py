@@ -34,9 +34,8 @@ def grid_scores(grid: Sequence[float], stored: Sequence[dict], label: str) -> di
     """
     chosen = [one for one in stored if one["label"] == label and one["seed"] == CHOOSING]
     found = {one["lr0"]: main_score(one["scores"]["val"]) for one in sorted(chosen, key=lambda one: one["lr0"] or 0)}
-    own = {lr0: score for lr0, score in found.items() if lr0 in grid}
-    further = one_step_further(grid, own)
-    return {lr0: score for lr0, score in found.items() if lr0 in own or lr0 == further}
+    allowed = (*grid, one_step_further(grid, found))
+    return {lr0: score for lr0, score in found.items() if lr0 in allowed}
 
 
 def one_step_further(grid: Sequence[float], scores: Mapping[float, float]) -> float | None:

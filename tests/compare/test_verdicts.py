@@ -52,9 +52,8 @@ def test_chance_is_taken_for_a_difference_once_in_twenty_at_most():
         verdicts = []
         for _ in range(400):
             ours, theirs = chance.normal(0, 0.1, (2, 100))  # of each image, with every seed
-            a, b = chance.normal(
-                0.5, 0.01 * seeds**0.5, (2, seeds)
-            )  # so that seeds and images make the mean as uncertain
+            # So that seeds and images make the mean as uncertain.
+            a, b = chance.normal(0.5, 0.01 * seeds**0.5, (2, seeds))
             chosen = chance.integers(0, 100, (400, 100))
             images = over_images([ours[chosen].mean(1) + s for s in a], [theirs[chosen].mean(1) + s for s in b])
             verdicts.append(Difference(*paired(a + ours.mean(), b + theirs.mean()), *images).verdict)
