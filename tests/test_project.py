@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+MEASURED = "docs/benchmarks.md"
 PLANTED = {"test_project.py", "test_notebook_rules.py"}  # these two hold examples of what is searched for
 
 
@@ -71,7 +72,7 @@ def test_the_licence_is_declared_everywhere():
         assert "SPDX-License-Identifier: AGPL-3.0-only" in file.read_text(encoding="utf-8").splitlines()[0], file
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "datasets/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "datasets/README.md", "docs/benchmarks.md"])
 def test_local_links_and_pictures_resolve(name):
     for target in re.findall(r"\]\(([^)#]+)\)", text(name)):
         if "://" not in target:
@@ -87,8 +88,8 @@ def test_commands_of_the_readme_exist():
 
 def test_the_readmes_cpu_figures_are_the_stored_ones():
     ratio = json.loads(text("benchmarks/results/busy.json"))["ratio"]
-    assert f"| {ratio['busy']['ours']:.2f} of it" in text("README.md") and ratio["busy"]["ours"] <= 1.1
-    assert f"{ratio['alone']['ours']:.2f} of it | the same run |" in text("README.md") and ratio["alone"]["ours"] <= 1
+    assert f"| {ratio['busy']['ours']:.2f} of it" in text(MEASURED) and ratio["busy"]["ours"] <= 1.1
+    assert f"{ratio['alone']['ours']:.2f} of it | the same run |" in text(MEASURED) and ratio["alone"]["ours"] <= 1
 
 
 def test_the_readmes_table_is_the_stored_one():
@@ -102,7 +103,7 @@ def test_the_readmes_table_is_the_stored_one():
 def test_the_readmes_results_of_the_main_job_are_the_stored_ones(job, least, minutes):
     stored = json.loads(text(f"benchmarks/results/main_job_{job}.json"))
     taken = stored["wall_seconds"] / 60
-    assert f"| {stored['table']['mAP50']} in {taken:.1f} minutes, 2 cores |" in text("README.md")
+    assert f"| {stored['table']['mAP50']} in {taken:.1f} minutes, 2 cores |" in text(MEASURED)
     assert float(stored["table"]["mAP50"]) >= least and taken <= minutes
 
 
@@ -174,11 +175,11 @@ def test_readme_shows_the_comparison_that_was_measured():
     from cnx_tutorial.teaching import results
 
     measured = results.headline("bccd")
-    assert results.table(measured) in text("README.md")
+    assert results.table(measured) in text(MEASURED)
     shown = nbformat.read(ROOT / "notebooks" / "08_evaluation.ipynb", as_version=4)
     outputs = "".join(output.get("text", "") for cell in shown.cells for output in cell.get("outputs", []))
     assert results.table(measured) in outputs
-    assert results.by_class(measured) in text("README.md") and results.by_class(measured) in outputs
+    assert results.by_class(measured) in text(MEASURED) and results.by_class(measured) in outputs
     said = {
         (a, b): results.verdict(*results.paired(results.scores(measured, a), results.scores(measured, b)))
         for a, b in itertools.combinations(reversed(results.NAMES), 2)
@@ -188,10 +189,27 @@ def test_readme_shows_the_comparison_that_was_measured():
     assert said[results.OURS, results.CONTROL] == "not told apart"
 
 
+def test_readme_says_of_the_opponents_and_the_steps_what_was_measured():
+    from cnx_tutorial.teaching import results
+
+    measured, readme = results.headline("opponents"), text("README.md")
+    assert results.opponents_table(measured) in readme
+    assert results.steps_table(measured) in text(MEASURED)
+    verdicts = {model: one["verdict"] for model, one in measured["comparisons"]["val"].items()}
+    assert verdicts["yolov8n-p2.yaml"] == "lower"  # what the README says in words
+    assert {verdicts[model] for model in (results.STOCK, "yolo11n.yaml", "yolo26n.yaml")} == {"higher"}
+    costs = results.ratios(measured, results.OURS, "yolov8n-p2.yaml")
+    assert costs["parameters"] < 0.5 and 0.4 < costs["one image"] < 0.6  # "less than half", "about half of its time"
+    steps = [one["verdict"] for one in measured["steps"]]
+    assert steps == ["higher", "lower", *["no detectable difference"] * 3]
+    unknown = [one for one in measured["steps"][2:]]
+    assert all(-0.025 < one["low"] and one["high"] < 0.025 for one in unknown)  # "a loss and a gain of 0.01 to 0.02"
+
+
 def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
     from cnx_tutorial.teaching import results
 
-    readme = re.sub(r"\s+", " ", text("README.md"))
+    readme = re.sub(r"\s+", " ", text(MEASURED))
     small, medium = results.headline("bccd"), results.headline("bccd_s")
     names = "yolov8s-convnext.yaml", "yolov8s.yaml"
     assert results.in_words(results.ratios(small, results.OURS, results.STOCK)) in readme
@@ -207,7 +225,7 @@ def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
     mean, half = results.paired(*(results.scores(medium, name) for name in names))
     assert f"({mean:+.3f} ± {half:.3f}, {results.verdict(mean, half)})" in readme
     layers = json.loads(text("benchmarks/results/layers_cpu_float32.json"))
-    assert results.layers_table(layers) in text("README.md")
+    assert results.layers_table(layers) in text(MEASURED)
     curve = [row["ratio"][1] for points in layers["curves"].values() for row in points.values()]
     assert f"ahead at every size there ({min(curve):.2f} to {max(curve):.2f})" in readme and max(curve) < 1
     nets = [kinds["inference"]["ratio"][1] for name, kinds in layers["cases"].items() if "LayerNorm" not in name]
@@ -232,14 +250,14 @@ def test_readme_says_of_the_next_size_and_of_the_layers_what_was_measured():
 def test_readme_says_of_muon_what_was_measured():
     seconds = json.loads(text("benchmarks/results/muon.json"))["seconds"]["yolov8n.yaml"]
     ratio = statistics.median(seconds["float32"]) / statistics.median(seconds["bfloat16"])
-    row = next(line for line in text("README.md").splitlines() if "benchmarks/muon.py" in line)
+    row = next(line for line in text(MEASURED).splitlines() if "benchmarks/muon.py" in line)
     assert f"{ratio:.2f} of it for YOLOv8n" in row
 
 
 def test_readme_says_of_the_gpu_what_was_measured():
     from cnx_tutorial.teaching import results
 
-    measured, readme = results.headline("bccd_cuda"), text("README.md")
+    measured, readme = results.headline("bccd_cuda"), text(MEASURED)
     rows = {
         "YOLOv8n": results.STOCK,
         "YOLOv8n-p2 (Ultralytics)": "yolov8n-p2.yaml",
