@@ -242,8 +242,9 @@ def data(words: list[str]) -> None:
     )
     smears = commands.add_parser("smears", help="the drawn blood smears")
     smears.add_argument("--seed", type=int, default=0, help="another seed draws another set")
-    smears.add_argument("--train", type=int, default=160, help="number of train images")
-    smears.add_argument("--val", type=int, default=40, help="number of val images")
+    smears.add_argument("--train", type=int, default=200, help="number of train images")
+    smears.add_argument("--val", type=int, default=100, help="number of val images")
+    smears.add_argument("--test", type=int, default=100, help="number of test images; 0 for none")
     for command in (bccd, smears):
         command.add_argument("--out", type=Path, help="folder to write; default: datasets/ of the tutorial")
         command.add_argument("--overwrite", action="store_true", help="replace what is there")
@@ -259,7 +260,7 @@ def data(words: list[str]) -> None:
     elif args.command == "smears":
         from cnx_tutorial.data.smears import draw
 
-        out = draw(args.out or data_home() / "smears", args.seed, args.train, args.val, args.overwrite)
+        out = draw(args.out or data_home() / "smears", args.seed, args.train, args.val, args.test, args.overwrite)
         print(out)
         print(next_step(out))
     else:

@@ -207,12 +207,12 @@ def test_a_yaml_with_a_wrong_row_is_one_message(few, tmp_path):
 
 
 def test_data_smears_and_audit(tmp_path):
-    run = cnx("data", "smears", "--out", "mine", "--seed", "5", "--train", "3", "--val", "2", cwd=tmp_path)
+    run = cnx("data", "smears", "--out", "mine", "--seed", "5", "--train", "3", "--val", "2", "--test", "0", cwd=tmp_path)
     assert run.returncode == 0 and "cnx train data=mine.yaml" in run.stdout
     assert len(list((tmp_path / "mine" / "images" / "train").iterdir())) == 3
     assert cnx("data", "audit", "mine.yaml", cwd=tmp_path).returncode == 0
     (tmp_path / "mine.yaml").write_text("names: {0: my own}", encoding="utf-8")
-    words = ("--out", "mine", "--overwrite", "--train", "2", "--val", "1")
+    words = ("--out", "mine", "--overwrite", "--train", "2", "--val", "1", "--test", "1")
     assert "as it was" in cnx("data", "smears", *words, cwd=tmp_path).stdout
     assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == "names: {0: my own}"
     run = cnx("data", "audit", str(DATASETS / "smears.yaml"), cwd=tmp_path)
@@ -239,7 +239,7 @@ def test_without_the_repository_the_commands_say_what_is_missing_and_make_it_her
     assert "notebooks     not installed with the package" in run.stdout and "Nothing to fix" not in run.stdout
     run = cnx("lab", "--version", cwd=work, PYTHONPATH=str(site))
     assert run.returncode == 0 and "clone the repository" in run.stdout
-    run = cnx("data", "smears", "--train", "2", "--val", "1", cwd=work, PYTHONPATH=str(site))
+    run = cnx("data", "smears", "--train", "2", "--val", "1", "--test", "1", cwd=work, PYTHONPATH=str(site))
     assert run.returncode == 0 and not (site / "datasets").exists(), run.stderr
     assert sorted(file.name for file in work.iterdir()) == ["smears", "smears.yaml"]
     assert cnx("data", "audit", "smears.yaml", cwd=work, PYTHONPATH=str(site)).returncode == 0

@@ -1,13 +1,14 @@
 """Every exercise checker, by the name that the notebooks use: `from cnx_tutorial.teaching import check`.
 
 A checker prints what holds, or the first thing that does not with the likely mistake, or "not attempted yet". In a
-notebook it never raises. With `strict=True`, and inside nbgrader's autograder, it raises `CheckFailed`, and prints
-nothing when all is well.
+notebook it never raises. With `strict=True`, and where nbgrader grades or validates, it raises `CheckFailed`, and prints
+nothing when all is well. An answer that runs longer than `seconds` is stopped, unless it stays inside a library's C code.
 """
 
 from cnx_tutorial.teaching.checks.convnext import drop_path_rates, parameters, rename, widest
-from cnx_tutorial.teaching.checks.convnext_block import block, count_parameters, drop_path, macs, two_blocks
+from cnx_tutorial.teaching.checks.convnext_block import block, count_parameters, macs, two_blocks
 from cnx_tutorial.teaching.checks.dataset import label_faults, letterbox_box, turned, yolo_box
+from cnx_tutorial.teaching.checks.drop_path import drop_path
 from cnx_tutorial.teaching.checks.evaluation import average_precision, compare, iou, match
 from cnx_tutorial.teaching.checks.layernorm import (
     axes_that_share,

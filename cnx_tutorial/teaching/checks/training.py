@@ -1,319 +1,194 @@
-"""Checkers of notebook 07: the learning rate of a step, optimiser steps, the running average, patience."""
+"""Misconceptions of notebook 07: the learning rate of a step, optimiser steps, the running average, patience."""
 
 import math
 
-from cnx_tutorial.teaching.checks.asking import ask
-from cnx_tutorial.teaching.checks.runner import exercise
-
-NO_WARMUP = "there is no warm-up: in its steps the rate is step / (warm-up steps) of the falling line"
-NO_DECAY = "the rate does not fall: it goes down from epoch to epoch, to lrf * lr0"
-TO_ZERO = "the falling line ends at 0; it ends at lrf * lr0"
-EVERY_STEP = "the falling line changes with the epoch, step // steps, and not with every step"
-EPOCH_LATE = "the epoch is one too high: step 0 is in epoch 0"
-WARMUP_UNCAPPED = "the warm-up is never longer than epochs - 1 epochs"
-WARMUP_IN_STEPS = "warmup_epochs are epochs: multiply by the steps of an epoch"
-WARMUP_TO_LR0 = "the warm-up rises to lr0; it rises to the falling line of its epoch"
-COSINE = "that is a cosine; Ultralytics' default falls in a straight line"
-LARGER_OF_TWO = "that is the larger of 1 - e/E and lrf; the line falls from 1 to lrf by the same amount in each epoch"
-LRF_ON_TOP = "lrf is added to the whole of 1 - e/E; the line starts at 1: (1 - e/E) * (1 - lrf) + lrf"
-LAST_EPOCH = "the line reaches lrf * lr0 at the end of the last epoch, not at its start: divide the epoch by epochs"
-STEP_FROM_ONE = "steps count from 0: the very first one has the learning rate 0"
-WARMUP_BY_EPOCH = "the warm-up rises with every step, not from epoch to epoch: step / (warm-up steps)"
-FALLS_AFTERWARDS = "the line falls from epoch 0 on; it does not wait for the end of the warm-up"
-NO_LR0 = "those are shares of lr0: multiply by it"
-LR = "none of the usual mistakes; with 10 steps, 5 epochs, 0.003, 0.01 and 3, step 15 has 0.001203"
-LR_CALL = (
-    "it takes step, steps, epochs, lr0, lrf and warmup_epochs; the last may be 2.5, and where it is 0 there is nothing "
-    "to divide by"
-)
-
-ROUNDED_DOWN = "the last, smaller batch of an epoch counts too: round up"
-NO_NBS = "nbs is not used: gradients of round(nbs / batch) batches are added up for one step"
-EACH_EPOCH = "gradients are added up across the end of an epoch: divide all batches together, not those of each epoch"
-ROUND_UP_STEPS = "what is left over at the very end is lost: round down"
-NO_EPOCHS = "that is one epoch; asked are all of them"
-IMAGES_BY_NBS = "a step takes whole batches: count batches first, then divide by those that are added up"
-FLOORED_NBS = "nbs / batch is rounded to the nearest whole number, not down"
-CEILED_NBS = "nbs / batch is rounded to the nearest whole number, not up"
-UNROUNDED_NBS = "nbs / batch is not rounded: a whole number of batches is added up"
-EACH_EPOCH_UP = "the steps of each epoch were rounded up: what is left over waits for the next epoch"
-RUNNING_ON = (
-    "batches run on across the end of an epoch; the last, smaller batch ends it: round up the batches of one epoch"
-)
-NOT_WHOLE = "steps are whole: round down at the end"
-NEAREST = "what is left over at the very end is lost: round down, not to the nearest number"
-BY_NBS_EACH_EPOCH = "a step takes whole batches, and no step ends with the epoch: count all batches, then divide"
-STEPS = "none of the usual mistakes; 160 images, batch 16, nbs 64 and 5 epochs are 12 steps"
-STEPS_CALL = (
-    "it takes images, batch, nbs and epochs; at least one batch makes a step, also where nbs is smaller than batch"
-)
-
-SHARES_SWAPPED = "the shares are swapped: the average keeps d of itself and takes 1 - d of the new value"
-NO_RAMP = "d rises with i: decay * (1 - exp(-i / tau))"
-RAMP_FROM_ZERO = "the first update has i = 1, not 0"
-FIRST_LOST = "the first value is the first entry of the list"
-FROM_ZERO = "the average starts at the first value, not at 0"
-MEAN = "that is the mean of all values so far; the running average forgets"
-FIXED_TAU = "the tau argument is not used: 2000 is only its default"
-FIXED_DECAY = "the decay argument is not used: 0.9999 is only its default"
-FROM_TWO = "the first update has i = 1, not 2"
-FIRST_TWICE = "the first value starts the average, and does not update it: one entry for each value"
-BEFORE_ONLY = "it is the average that keeps a share of itself, not the value before"
-START_ONLY = "it is the average so far that keeps a share of itself, not the first value"
-RAMP_FALLS = "that d falls with i: decay * (1 - exp(-i / tau)) rises"
-NO_DECAY_FACTOR = "the rise is not multiplied by decay"
-SUMMED = "the new value counts only 1 - d of itself"
-LAST_ONLY = "return all averages, one for each value, not the last alone"
-EMA = "none of the usual mistakes; compare with ema_of([8.0, 4.0], tau=1), which is [8.0, 6.528...]"
-EMA_CALL = "it takes values, decay and tau, and the last two may be left out"
-
-EQUAL_IS_BETTER = "as good as the best is not better: >, not >="
-ONE_LATE = "it stops one epoch too late: stop as soon as epoch - best >= patience"
-ONE_EARLY = "it stops one epoch too early: epochs without improvement must reach patience"
-ZERO_STOPPED = "as long as the best fitness is 0, the current epoch counts as the best"
-LAST_INDEX = "the first number is how many epochs are trained: the index of the last one, plus 1"
-BEST_OF_ALL = "the best epoch was looked for in the whole list; what comes after the end was never trained"
-COUNT_FALLS = "a fall against the epoch before is no end; what counts is the time since the best"
-PAIR_SWAPPED = "the two numbers are swapped: epochs trained first, then the best one"
-NO_STOP = "patience is not used: the training goes through to the end"
-INDEX_IF_STOPPED = "where patience ends the training, the epoch that ended it was trained too: epoch + 1"
-NEVER_RESET = "the epochs without improvement count from the best one on: a new best sets them back to 0"
-ZERO_IS_BEST = "an epoch with fitness 0 counts as the best only as long as the best itself is 0"
-BEST_IN_SIGHT = "the best of the whole list was taken as known; patience can end the training before it"
-FITNESS_RETURNED = "the second number is the index of the best epoch, not its fitness"
-BEST_FROM_ONE = "the best epoch is an index, counted from 0"
-PATIENCE = "none of the usual mistakes; patience 3 and 0.1, 0.3, 0.2, 0.3, 0.25, 0.4 give (5, 1)"
-PATIENCE_CALL = "it takes fitness, a list, and patience, and returns two numbers"
+from cnx_tutorial.teaching.checks.engine import Steps, function
 
 
 # ---------------------------------------------------------------- exercise 1
-def _lr(
-    step,
-    steps,
-    epochs,
-    lr0,
-    lrf,
-    warmup_epochs,
-    *,
-    line=None,
-    warm=None,
-    cap=True,
-    rise=True,
-    late=0,
-    top=None,
-    first=0,
-):
-    epoch = step // steps + late
-    fall = line or (lambda e: (1 - e / epochs) * (1 - lrf) + lrf)
-    falling = lr0 * fall(epoch)
-    length = min(warmup_epochs, epochs - 1) if cap else warmup_epochs
-    warmup = round(length * steps) if warm is None else warm
-    if not rise or step >= warmup:
-        return falling
-    return (lr0 if top else falling) * (step + first) / warmup
+def moment(rng):
+    steps, epochs = int(rng.integers(1, 30)), int(rng.integers(1, 25))
+    return (int(rng.integers(0, steps * epochs)), steps, epochs, float(rng.choice([0.003, 0.02])), float(rng.choice([0.01, 0.1, 0.5])), int(rng.choice([0, 1, 2, 3])))
 
 
-def _lr_stairs(step, steps, epochs, lr0, lrf, warmup_epochs):
-    length = min(warmup_epochs, epochs - 1)
-    share = min(step // steps / length, 1) if length else 1
-    return share * _lr(step, steps, epochs, lr0, lrf, 0)
-
-
-def _lr_afterwards(step, steps, epochs, lr0, lrf, warmup_epochs):
-    length = min(warmup_epochs, epochs - 1)
-    if step < length * steps:
-        return lr0 * step / (length * steps)
-    return lr0 * ((1 - (step // steps - length) / (epochs - length)) * (1 - lrf) + lrf)
-
-
-STEPS_ASKED = tuple((step, 10, 5, 0.003, 0.01, 3) for step in (0, 4, 15, 29, 30, 45)) + (
-    (5, 10, 2, 0.01, 0.1, 3),
-    (12, 10, 2, 0.01, 0.1, 3),
-    (7, 4, 8, 0.02, 0.05, 0),
-    (31, 4, 8, 0.02, 0.05, 0),
-    (9, 4, 8, 0.02, 0.05, 2.5),
-    (62, 4, 20, 0.02, 0.5, 1),
-)
-WRONG_LR = {
-    NO_WARMUP: lambda *a: _lr(*a, rise=False),
-    NO_DECAY: lambda *a: _lr(*a, line=lambda e: 1.0),
-    TO_ZERO: lambda *a: _lr(*a, line=lambda e: 1 - e / a[2]),
-    EVERY_STEP: lambda *a: _lr(*a, line=lambda e: (1 - a[0] / a[1] / a[2]) * (1 - a[4]) + a[4]),
-    EPOCH_LATE: lambda *a: _lr(*a, late=1),
-    WARMUP_UNCAPPED: lambda *a: _lr(*a, cap=False),
-    WARMUP_IN_STEPS: lambda *a: _lr(*a, warm=min(a[5], a[2] - 1)),
-    WARMUP_TO_LR0: lambda *a: _lr(*a, top=True),
-    COSINE: lambda *a: _lr(*a, line=lambda e: (1 + math.cos(math.pi * e / a[2])) / 2 * (1 - a[4]) + a[4]),
-    LARGER_OF_TWO: lambda *a: _lr(*a, line=lambda e: max(1 - e / a[2], a[4])),
-    LRF_ON_TOP: lambda *a: _lr(*a, line=lambda e: 1 - e / a[2] + a[4]),
-    LAST_EPOCH: lambda *a: _lr(*a, line=lambda e: (1 - e / (a[2] - 1)) * (1 - a[4]) + a[4]),
-    STEP_FROM_ONE: lambda *a: _lr(*a, first=1),
-    WARMUP_BY_EPOCH: _lr_stairs,
-    FALLS_AFTERWARDS: _lr_afterwards,
-    NO_LR0: lambda *a: _lr(*a) / a[3],
-}
-
-
-@exercise("the learning rate that Ultralytics sets, for twelve steps of five trainings")
-def lr_at(answer: object) -> None:
-    """Check `lr_at(step, steps, epochs, lr0, lrf, warmup_epochs)`: the learning rate of a step."""
-    ask(answer, STEPS_ASKED, _lr, WRONG_LR, LR, arguments=LR_CALL, tolerance=1e-9)
+SHARE_OVER_ONE = "the share of the warm-up is never more than 1: after it the rate is the falling line"
+lr_at = function(
+    "lr_at",
+    "the learning rate of a step",
+    "the learning rate that Ultralytics sets, in warm-up and after it",
+    right=Steps(
+        "step, steps, epochs, lr0, lrf, warmup_epochs",
+        epoch=lambda step, steps: step // steps,
+        length=lambda warmup_epochs, epochs: min(warmup_epochs, epochs - 1),
+        part=lambda epoch, epochs: epoch / epochs,
+        line=lambda part, lrf: (1 - part) * (1 - lrf) + lrf,
+        falling=lambda lr0, line: lr0 * line,
+        warmup=lambda length, steps: round(length * steps),
+        done=lambda step: step,
+        top=lambda falling: falling,
+        rate=lambda done, step, warmup, falling, top: top * done / warmup if step < warmup else falling,
+    ),
+    rows=[
+        ("there is no warm-up: in its steps the rate is step / (warm-up steps) of the falling line", {"rate": lambda falling: falling}),
+        ("the rate does not fall: it goes down from epoch to epoch, to lrf * lr0", {"line": lambda: 1.0}),
+        ("the falling line ends at 0; it ends at lrf * lr0", {"line": lambda part: 1 - part}),
+        ("the falling line changes with the epoch, step // steps, and not with every step", {"epoch": lambda step, steps: step / steps}),
+        ("the epoch is one too high: step 0 is in epoch 0", {"epoch": lambda step, steps: step // steps + 1}),
+        ("the warm-up is never longer than epochs - 1 epochs", {"length": lambda warmup_epochs: warmup_epochs}),
+        ("the warm-up is never longer than epochs - 1 epochs", {"length": lambda warmup_epochs, epochs: min(warmup_epochs, epochs)}),
+        ("warmup_epochs are epochs: multiply by the steps of an epoch", {"warmup": lambda length: length}),
+        ("the warm-up rises to lr0; it rises to the falling line of its epoch", {"top": lambda lr0: lr0}),
+        ("that is a cosine; Ultralytics' default falls in a straight line", {"line": lambda part, lrf: (1 + math.cos(math.pi * part)) / 2 * (1 - lrf) + lrf}),
+        ("that is the larger of 1 - e/E and lrf; the line falls from 1 to lrf by the same amount in each epoch", {"line": lambda part, lrf: max(1 - part, lrf)}),
+        ("lrf is added to the whole of 1 - e/E; the line starts at 1: (1 - e/E) * (1 - lrf) + lrf", {"line": lambda part, lrf: 1 - part + lrf}),
+        ("the line falls to lrf, which is a part of lr0, not a learning rate", {"falling": lambda lr0, part, lrf: lr0 + (lrf - lr0) * part}),
+        ("the line reaches lrf * lr0 at the end of the last epoch, not at its start: divide the epoch by epochs", {"part": lambda epoch, epochs: epoch / (epochs - 1)}),
+        ("steps count from 0: the very first one has the learning rate 0", {"done": lambda step: step + 1}),
+        ("the warm-up rises with every step, not from epoch to epoch: step / (warm-up steps)", {"rate": lambda falling, epoch, length: falling * min(epoch / length, 1) if length else falling}),
+        ("the line falls from epoch 0 on; it does not wait for the end of the warm-up", {"part": lambda epoch, length, epochs: (epoch - length) / (epochs - length), "top": lambda lr0: lr0}),
+        ("those are shares of lr0: multiply by it", {"falling": lambda line: line}),
+        (SHARE_OVER_ONE, {"rate": lambda done, warmup, top: top * done / warmup}),
+        (SHARE_OVER_ONE, {"rate": lambda done, warmup, top: top * done / warmup if warmup else top}),
+        ("that falls by the same factor in each epoch; the line falls by the same amount", {"line": lambda part, lrf: lrf**part}),
+        ("that line rises from lrf to 1; it falls from 1 to lrf", {"line": lambda part, lrf: part * (1 - lrf) + lrf}),
+    ],
+    pinned=[*((step, 10, 5, 0.003, 0.01, 3) for step in (0, 4, 15, 29, 30, 45)), (5, 10, 2, 0.01, 0.1, 3), (12, 10, 2, 0.01, 0.1, 3), (7, 4, 8, 0.02, 0.05, 0), (9, 4, 8, 0.02, 0.05, 2.5), (10, 4, 8, 0.02, 0.05, 2.5)],
+    draw=moment,
+    tolerance=1e-9,
+    in_error="it takes step, steps, epochs, lr0, lrf and warmup_epochs; the last may be 2.5, and where it is 0 there is nothing to divide by",
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- exercise 2
-def _steps(images, batch, nbs, epochs):
-    return epochs * math.ceil(images / batch) // max(round(nbs / batch), 1)
-
-
-TRAININGS = ((160, 16, 64, 5), (205, 16, 64, 3), (50, 16, 16, 10), (100, 8, 22, 4), (33, 32, 16, 3), (90, 12, 64, 7))
-WRONG_STEPS = {
-    ROUNDED_DOWN: lambda i, b, n, e: e * (i // b) // max(round(n / b), 1),
-    NO_NBS: lambda i, b, n, e: e * math.ceil(i / b),
-    EACH_EPOCH: lambda i, b, n, e: e * (math.ceil(i / b) // max(round(n / b), 1)),
-    ROUND_UP_STEPS: lambda i, b, n, e: math.ceil(e * math.ceil(i / b) / max(round(n / b), 1)),
-    NO_EPOCHS: lambda i, b, n, e: _steps(i, b, n, 1),
-    IMAGES_BY_NBS: lambda i, b, n, e: e * i // n,
-    FLOORED_NBS: lambda i, b, n, e: e * math.ceil(i / b) // max(n // b, 1),
-    CEILED_NBS: lambda i, b, n, e: e * math.ceil(i / b) // math.ceil(n / b),
-    UNROUNDED_NBS: lambda i, b, n, e: e * math.ceil(i / b) // max(n / b, 1),
-    EACH_EPOCH_UP: lambda i, b, n, e: e * math.ceil(math.ceil(i / b) / max(round(n / b), 1)),
-    RUNNING_ON: lambda i, b, n, e: math.ceil(e * i / b) // max(round(n / b), 1),
-    NOT_WHOLE: lambda i, b, n, e: e * math.ceil(i / b) / max(round(n / b), 1),
-    NEAREST: lambda i, b, n, e: round(e * math.ceil(i / b) / max(round(n / b), 1)),
-    BY_NBS_EACH_EPOCH: lambda i, b, n, e: e * math.ceil(i / n),
-}
-
-
-@exercise("the optimiser steps of six trainings")
-def optimizer_steps(answer: object) -> None:
-    """Check `optimizer_steps(images, batch, nbs, epochs)`: steps without warm-up."""
-    ask(answer, TRAININGS, _steps, WRONG_STEPS, STEPS, arguments=STEPS_CALL, tolerance=0.0)
+WHOLE_BATCHES = "a step takes whole batches: count batches first, then divide by those that are added up"
+optimizer_steps = function(
+    "optimizer_steps",
+    "optimiser steps of a training without warm-up",
+    "the optimiser steps of all trainings",
+    right=Steps(
+        "images, batch, nbs, epochs",
+        batches=lambda images, batch: math.ceil(images / batch),
+        together=lambda nbs, batch: max(round(nbs / batch), 1),
+        steps=lambda epochs, batches, together: epochs * batches // together,
+    ),
+    rows=[
+        ("the last, smaller batch of an epoch counts too: round up", {"batches": lambda images, batch: images // batch}),
+        ("nbs is not used: gradients of round(nbs / batch) batches are added up for one step", {"together": lambda: 1}),
+        ("gradients are added up across the end of an epoch: divide all batches together, not those of each epoch", {"steps": lambda epochs, batches, together: epochs * (batches // together)}),
+        ("what is left over at the very end is lost: round down", {"steps": lambda epochs, batches, together: math.ceil(epochs * batches / together)}),
+        ("that is one epoch; asked are all of them", {"steps": lambda batches, together: batches // together}),
+        (WHOLE_BATCHES, {"steps": lambda epochs, images, nbs: epochs * images // nbs}),
+        (WHOLE_BATCHES, {"steps": lambda epochs, images, nbs: epochs * math.ceil(images / nbs)}),
+        (WHOLE_BATCHES, {"steps": lambda epochs, images, nbs: epochs * (images // nbs)}),
+        (WHOLE_BATCHES, {"steps": lambda epochs, images, nbs: math.ceil(epochs * images / nbs)}),
+        ("nbs / batch is rounded to the nearest whole number, not down", {"together": lambda nbs, batch: max(nbs // batch, 1)}),
+        ("nbs / batch is rounded to the nearest whole number, not up", {"together": lambda nbs, batch: math.ceil(nbs / batch)}),
+        ("a half is rounded to the even number, as round() does: round(2.5) is 2", {"together": lambda nbs, batch: max(int(nbs / batch + 0.5), 1)}),
+        ("nbs / batch is not rounded: a whole number of batches is added up", {"together": lambda nbs, batch: max(nbs / batch, 1)}),
+        ("the steps of each epoch were rounded up: what is left over waits for the next epoch", {"steps": lambda epochs, batches, together: epochs * math.ceil(batches / together)}),
+        ("images that fill their batches leave no smaller one behind: round up, instead of adding 1", {"batches": lambda images, batch: images // batch + 1}),
+        ("nbs is in images; divide by the batches that are added up, round(nbs / batch)", {"together": lambda nbs: nbs}),
+        ("batches run on across the end of an epoch; the last, smaller batch ends it: round up the batches of one epoch", {"steps": lambda epochs, images, batch, together: math.ceil(epochs * images / batch) // together}),
+        ("at least one batch makes a step, also where nbs is smaller than batch", {"together": lambda nbs, batch: round(nbs / batch)}),
+        ("what is left over at the very end is lost: round down, not to the nearest number", {"steps": lambda epochs, batches, together: round(epochs * batches / together)}),
+    ],
+    pinned=[(160, 16, 64, 5), (205, 16, 64, 3), (50, 16, 16, 10), (100, 8, 22, 4), (33, 32, 16, 3), (90, 12, 64, 7), (40, 8, 20, 3), (40, 32, 15, 2)],
+    draw=lambda rng: (int(rng.integers(1, 300)), int(rng.choice([1, 4, 8, 12, 16, 32])), int(rng.choice([8, 16, 22, 40, 64])), int(rng.integers(1, 12))),
+    whole=True,
+    in_error="it takes images, batch, nbs and epochs; at least one batch makes a step, also where nbs is smaller than batch",
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- exercise 3
-def _ema(values, decay=0.9999, tau=2000, *, share=None, swap=False, first=1, start=None):
-    averages = [values[0] if start is None else start]
-    for i, value in enumerate(values[1:], first):
-        d = (share or (lambda i: decay * (1 - math.exp(-i / tau))))(i)
-        d = 1 - d if swap else d
-        averages.append(d * averages[-1] + (1 - d) * value)
-    return averages
+def averages(
+    values, decay=0.9999, tau=2000, *, share=lambda i, decay, tau: decay * (1 - math.exp(-i / tau)), first=1, own=lambda averages, values, i: averages[-1],
+    weight=lambda d: 1 - d, start=lambda values: values[:1], handed=lambda averages: averages,
+):  # fmt: skip
+    found = start(values)
+    for place, value in enumerate(values[1:], 1):
+        d = share(place + first - 1, decay, tau)
+        found = [*found, d * own(found, values, place) + weight(d) * value]
+    return handed(found)
 
 
-def _from_zero(values, decay=0.9999, tau=2000):
-    return _ema([0.0, *values], decay, tau)[1:]
-
-
-def _kept(values, decay, tau, kept):
-    averages = [values[0]]
-    for i, value in enumerate(values[1:], 1):
-        d = decay * (1 - math.exp(-i / tau))
-        averages.append(d * kept(values, i) + (1 - d) * value)
-    return averages
-
-
-def _summed(values, decay=0.9999, tau=2000):
-    averages = [values[0]]
-    for i, value in enumerate(values[1:], 1):
-        averages.append(decay * (1 - math.exp(-i / tau)) * averages[-1] + value)
-    return averages
-
-
-SERIES = (([1.0, 5.0, 3.0, 7.0, 7.0], 0.5, 2.0), ([8.0, 4.0], 0.9999, 1), ([8.0, 4.0, 2.0, 1.0],), ([2.0],))
-WRONG_EMA = {
-    SHARES_SWAPPED: lambda *a: _ema(*a, swap=True),
-    NO_RAMP: lambda v, d=0.9999, t=2000: _ema(v, share=lambda i: d),
-    RAMP_FROM_ZERO: lambda *a: _ema(*a, first=0),
-    FIRST_LOST: lambda *a: _ema(*a)[1:],
-    FROM_ZERO: _from_zero,
-    MEAN: lambda v, d=0.9999, t=2000: [sum(v[: i + 1]) / (i + 1) for i in range(len(v))],
-    FIXED_TAU: lambda v, d=0.9999, t=2000: _ema(v, d),
-    FIXED_DECAY: lambda v, d=0.9999, t=2000: _ema(v, tau=t),
-    LAST_ONLY: lambda *a: _ema(*a)[-1],
-    FROM_TWO: lambda *a: _ema(*a, first=2),
-    FIRST_TWICE: lambda v, d=0.9999, t=2000: _ema([v[0], *v], d, t),
-    BEFORE_ONLY: lambda v, d=0.9999, t=2000: _kept(v, d, t, lambda v, i: v[i - 1]),
-    START_ONLY: lambda v, d=0.9999, t=2000: _kept(v, d, t, lambda v, i: v[0]),
-    RAMP_FALLS: lambda v, d=0.9999, t=2000: _ema(v, share=lambda i: d * math.exp(-i / t)),
-    NO_DECAY_FACTOR: lambda v, d=0.9999, t=2000: _ema(v, 1.0, t),
-    SUMMED: _summed,
-}
-
-
-@exercise("the averages of Ultralytics' ModelEMA, for four lists")
-def ema_of(answer: object) -> None:
-    """Check `ema_of(values, decay=0.9999, tau=2000)`: the running averages."""
-    ask(answer, SERIES, _ema, WRONG_EMA, EMA, arguments=EMA_CALL)
+ema_of = function(
+    "ema_of",
+    "the running averages of Ultralytics' ModelEMA",
+    "the running averages, for lists of any length",
+    right=averages,
+    rows=[
+        ("the shares are swapped: the average keeps d of itself and takes 1 - d of the new value", {"share": lambda i, decay, tau: 1 - decay * (1 - math.exp(-i / tau))}),
+        ("d rises with i: decay * (1 - exp(-i / tau))", {"share": lambda i, decay, tau: decay}),
+        ("d rises with i: decay * (1 - exp(-i / tau))", {"share": lambda i, decay, tau: decay**i}),
+        ("the exponent is -i / tau: with i / tau, 1 - exp() is negative", {"share": lambda i, decay, tau: decay * (1 - math.exp(i / tau))}),
+        ("the exponent is -i / tau, not -tau / i", {"share": lambda i, decay, tau: decay * (1 - math.exp(-tau / i))}),
+        ("that d falls with i: decay * (1 - exp(-i / tau)) rises", {"share": lambda i, decay, tau: decay * math.exp(-i / tau)}),
+        ("the rise is not multiplied by decay", {"share": lambda i, decay, tau: 1 - math.exp(-i / tau)}),
+        ("the first update has i = 1, not 0", {"first": 0}),
+        ("the first update has i = 1, not 2", {"first": 2}),
+        ("the first value is the first entry of the list", {"handed": lambda averages: averages[1:]}),
+        ("the average starts at the first value, not at 0", lambda values, decay=0.9999, tau=2000: averages([0.0, *values], decay, tau)[1:]),
+        ("the first value starts the average, and does not update it: one entry for each value", lambda values, decay=0.9999, tau=2000: averages([*values[:1], *values], decay, tau)),
+        ("that is the mean of all values so far; the running average forgets", lambda values, decay=0.9999, tau=2000: [sum(values[: i + 1]) / (i + 1) for i in range(len(values))]),
+        ("it is the average that keeps a share of itself, not the value before", {"own": lambda averages, values, i: values[i - 1]}),
+        ("it is the average so far that keeps a share of itself, not the first value", {"own": lambda averages, values, i: values[0]}),
+        ("the new value counts only 1 - d of itself", {"weight": lambda d: 1.0}),
+        ("return all averages, one for each value, not the last alone", {"handed": lambda averages: averages[-1]}),
+    ],
+    pinned=[([1.0, 5.0, 3.0, 7.0, 7.0], 0.5, 2.0), ([8.0, 4.0], 0.9999, 1), ([8.0, 4.0, 2.0, 1.0],), ([2.0],)],
+    draw=lambda rng: ([round(float(value), 1) for value in rng.uniform(-9, 9, rng.integers(1, 7))], float(rng.choice([0.5, 0.9, 0.9999])), float(rng.choice([1, 5, 2000]))),
+    in_error="it takes values, decay and tau, and the last two may be left out",
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- exercise 4
-def _trained(fitness, patience, *, better=lambda value, best: value > best, late=0, zero=True):
+def trained(
+    fitness, patience, *, better=lambda value, best: value > best, ends=lambda waited, patience, best: waited >= patience, zero=lambda value, best: best == 0,
+    waited=lambda epoch, best, fitness: epoch - best, handed=lambda epochs, best, fitness: (epochs, best), ended=1, rival=lambda epoch, best: best,
+):  # fmt: skip
     best = 0
     for epoch, value in enumerate(fitness):
-        if better(value, fitness[best]) or (zero and fitness[best] == 0):
+        if better(value, fitness[rival(epoch, best)]) or zero(value, fitness[best]):
             best = epoch
-        if epoch - best >= patience + late:
-            return epoch + 1, best
-    return len(fitness), best
+        if ends(waited(epoch, best, fitness), patience, fitness[best]):
+            return handed(epoch + ended, best, fitness)
+    return handed(len(fitness), best, fitness)
 
 
-def _by_falls(fitness, patience):
-    falls, best = 0, 0
-    for epoch in range(1, len(fitness)):
-        falls = falls + 1 if fitness[epoch] <= fitness[epoch - 1] else 0
-        best = epoch if fitness[epoch] > fitness[best] or fitness[best] == 0 else best
-        if falls >= patience:
-            return epoch + 1, best
-    return len(fitness), best
+def run(rng):
+    """Fitness that rises, a little or much, falls and stands still, with zeros at the start now and then."""
+    values = rng.choice([0.1, 0.2, 0.201, 0.3, 0.31, 0.4], rng.integers(1, 12))
+    values[: rng.choice([0, 0, 1, 3])] = 0
+    return [float(value) for value in values], int(rng.integers(1, 5))
 
 
-def _trained_otherwise(fitness, patience, *, reset=True, counts=lambda value, best: best == 0, index=False):
-    best = waited = 0
-    for epoch, value in enumerate(fitness):
-        if epoch == 0 or value > fitness[best] or counts(value, fitness[best]):
-            best, waited = epoch, 0 if reset else waited
-        else:
-            waited += 1
-        if waited >= patience:
-            return epoch + (not index), best
-    return len(fitness), best
-
-
-def _in_sight(fitness, patience):
-    best = fitness.index(max(fitness))
-    return min(best + patience + 1, len(fitness)), best
-
-
-RUNS = (
-    ([0.1, 0.3, 0.2, 0.3, 0.25, 0.4], 3),
-    ([0.0, 0.0, 0.0, 0.1, 0.2], 2),
-    ([0.5, 0.4, 0.45, 0.44, 0.43, 0.9], 2),
-    ([0.1, 0.2, 0.3], 2),
-    ([0.0, 0.2, 0.2, 0.2, 0.1, 0.1], 4),
-    ([0.3, 0.2, 0.25, 0.21, 0.26], 10),
-    ([0.1, 0.05, 0.2, 0.1, 0.05, 0.05], 2),
-    ([0.0, 0.2, 0.0, 0.0, 0.0, 0.1], 3),
-)
-WRONG_TRAINED = {
-    EQUAL_IS_BETTER: lambda f, p: _trained(f, p, better=lambda value, best: value >= best),
-    ONE_LATE: lambda f, p: _trained(f, p, late=1),
-    ONE_EARLY: lambda f, p: _trained(f, p, late=-1),
-    ZERO_STOPPED: lambda f, p: _trained(f, p, zero=False),
-    LAST_INDEX: lambda f, p: (_trained(f, p)[0] - 1, _trained(f, p)[1]),
-    BEST_OF_ALL: lambda f, p: (_trained(f, p)[0], f.index(max(f))),
-    COUNT_FALLS: _by_falls,
-    PAIR_SWAPPED: lambda f, p: _trained(f, p)[::-1],
-    NO_STOP: lambda f, p: (len(f), f.index(max(f))),
-    INDEX_IF_STOPPED: lambda f, p: _trained_otherwise(f, p, index=True),
-    NEVER_RESET: lambda f, p: _trained_otherwise(f, p, reset=False),
-    ZERO_IS_BEST: lambda f, p: _trained_otherwise(f, p, counts=lambda value, best: value == 0),
-    BEST_IN_SIGHT: _in_sight,
-    FITNESS_RETURNED: lambda f, p: (_trained(f, p)[0], f[_trained(f, p)[1]]),
-    BEST_FROM_ONE: lambda f, p: (_trained(f, p)[0], _trained(f, p)[1] + 1),
-}
-
-
-@exercise("what Ultralytics' EarlyStopping does, for eight trainings")
-def epochs_trained(answer: object) -> None:
-    """Check `epochs_trained(fitness, patience)`: epochs trained, and the best of them."""
-    ask(answer, RUNS, _trained, WRONG_TRAINED, PATIENCE, arguments=PATIENCE_CALL, tolerance=0.0)
+epochs_trained = function(
+    "epochs_trained",
+    "epochs trained, and the index of the best of them",
+    "what Ultralytics' EarlyStopping does, for all trainings",
+    right=trained,
+    rows=[
+        ("as good as the best is not better: >, not >=", {"better": lambda value, best: value >= best}),
+        ("it stops one epoch too late: stop as soon as epoch - best >= patience", {"ends": lambda waited, patience, best: waited > patience}),
+        ("it stops one epoch too early: epochs without improvement must reach patience", {"ends": lambda waited, patience, best: waited >= patience - 1}),
+        ("as long as the best fitness is 0, the current epoch counts as the best", {"zero": lambda value, best: False}),
+        ("as long as the best fitness is 0, the current epoch counts as the best", {"zero": lambda value, best: False, "ends": lambda waited, patience, best: best > 0 and waited >= patience}),
+        ("as long as the best fitness is 0, the current epoch counts as the best", {"zero": lambda value, best: False, "waited": lambda epoch, best, fitness: epoch - best + (fitness[best] == 0)}),
+        ("an epoch with fitness 0 counts as the best only as long as the best itself is 0", {"zero": lambda value, best: value == 0 or best == 0}),
+        ("the first number is how many epochs are trained: the index of the last one, plus 1", {"handed": lambda epochs, best, fitness: (epochs - 1, best)}),
+        ("where patience ends the training, the epoch that ended it was trained too: epoch + 1", {"ended": 0}),
+        ("the best epoch was looked for in the whole list; what comes after the end was never trained", {"handed": lambda epochs, best, fitness: (epochs, fitness.index(max(fitness)))}),
+        ("a fall against the epoch before is no end; what counts is the time since the best", {"waited": lambda epoch, best, fitness: next(n for n in range(epoch + 1) if n == epoch or fitness[epoch - n] > fitness[epoch - n - 1])}),
+        ("the two numbers are swapped: epochs trained first, then the best one", {"handed": lambda epochs, best, fitness: (best, epochs)}),
+        ("an epoch is compared with the best so far, not with the one before it", {"rival": lambda epoch, best: max(epoch - 1, 0)}),
+        ("patience is not used: the training goes through to the end", {"ends": lambda waited, patience, best: False}),
+        ("the epochs without improvement count from the best one on: a new best sets them back to 0", {"waited": lambda epoch, best, fitness: sum(0 < max(fitness[:e]) >= fitness[e] for e in range(1, epoch + 1))}),
+        ("the best of the whole list was taken as known; patience can end the training before it", lambda fitness, patience: (min((best := fitness.index(max(fitness))) + patience + 1, len(fitness)), best)),
+        ("the second number is the index of the best epoch, not its fitness", {"handed": lambda epochs, best, fitness: (epochs, fitness[best])}),
+        ("the best epoch is an index, counted from 0", {"handed": lambda epochs, best, fitness: (epochs, best + 1)}),
+    ],
+    pinned=[([0.1, 0.3, 0.2, 0.3, 0.25, 0.4], 3), ([0.0, 0.0, 0.0, 0.1, 0.2], 2), ([0.5, 0.4, 0.45, 0.44, 0.43, 0.9], 2), ([0.1, 0.2, 0.3], 2), ([0.0, 0.2, 0.2, 0.2, 0.1, 0.1], 4), ([0.1, 0.05, 0.2, 0.1, 0.05, 0.05], 2), ([0.0, 0.2, 0.0, 0.0, 0.0, 0.1], 3)],
+    draw=run,
+    whole=True,
+    in_error="it takes fitness, a list, and patience, and returns two numbers",
+)  # fmt: skip

@@ -1,323 +1,211 @@
-"""Checkers of notebook 09: GRN, tensors carried over, the way into a network, a V2 detector."""
+"""Misconceptions of notebook 09: GRN, tensors carried over, the way into a network, a V2 detector."""
 
-import copy
 import math
 
 import numpy as np
 import torch
 
-from cnx_tutorial.teaching.checks.asking import CHANGED_INPUT, ask
+from cnx_tutorial.teaching.checks.engine import Steps, function
 from cnx_tutorial.teaching.checks.runner import Mismatch, call, exercise, expect_callable
-from cnx_tutorial.teaching.checks.yolov8_yaml import _expect_rows
-
-NO_INPUT = "x itself is not added: y = w * (x * n) + b + x"
-NO_BIAS = "the bias is not added"
-NO_ROOT = "the strength is the root of the sum of squares"
-MEAN_SQUARE = "the strength is a sum over the pixels, not a mean (the same up to eps, and eps is seen where x is small)"
-PIXEL_STRENGTH = "the strength was taken over the channels of each pixel; it runs over H and W, for each channel"
-BATCH_MEAN = "the mean of the strengths ran over the images too; it runs over the channels of each image"
-BATCH_STRENGTH = "the strength ran over the images too; each image is for itself"
-NOT_RELATIVE = "the strength was not divided by the mean over the channels"
-LAYER_SCALED = "that is layer scale, w * x: the relative strength is missing"
-NO_EPS = "an image of zeros gives not a number: add 1e-6 to the mean before you divide"
-FIRST_AXES = "x is (N, H, W, C): H and W are the axes 1 and 2, the channels are the last"
-ONE_AXIS = "the strength runs over H and W, not over one of them"
-ABSOLUTE = "the strength is the root of the sum of squares, not a sum of absolute values"
-DEVIATION = "the strength is the root of the sum of squares; no mean is taken off"
-SUM_OF_STRENGTHS = "the strength was divided by the sum over the channels; it is divided by their mean"
-LARGEST = "the strength was divided by the largest of the channels; it is divided by their mean"
-EPS_LARGER = "eps is 1e-6, not 1e-5, which is seen where x is small"
-EPS_IN_ROOT = "eps was added inside the root, which is seen where x is small; it is added to the mean strength, before the division"
-EPS_LATE = (
-    "eps was added after the division, which is seen where x is small; it is added to the mean strength, before it"
-)
-X_LOST = "x is not multiplied by the relative strength: w * (x * n), not w * n"
-BRACKET = "the bias was multiplied by w too: w * (x * n) + b + x"
-SWAPPED_ARGUMENTS = "weight and bias are swapped"
-DTYPE = "stay in the dtype of x: no .float(), no .half()"
-GRN = "none of the usual mistakes; try (3, 4) and (0, 1): strengths 5 and 1, relative 1.667 and 0.333"
-GRN_CALL = "it takes x, weight and bias of shapes (N, H, W, C), (C,) and (C,); a sum keeps its axes, and fits x, with keepdim=True"
-
-COUNTED_TENSORS = "those are tensors; asked are the numbers in them: the product of each shape"
-NAME_ONLY = "a tensor of the same name and another shape is not carried over"
-SHAPE_ONLY = "a tensor of the same shape and another name is not carried over"
-OLD_COUNTED = "count the new model's numbers; what only the old one has is lost"
-SUMMED_SHAPE = "a shape's numbers are its product, not its sum"
-SCALAR_LOST = "the shape () is one number: its product is 1"
-SWAPPED = "the two numbers are swapped: carried over first, then fresh"
-FRESH_BY_NAME = "a tensor of a known name and another shape starts afresh, too"
-ALL_OF_NEW = "the second number is what starts afresh, not all of the new model"
-AS_MANY = "as many numbers are not enough: (2, 2) and (4,) are different shapes"
-AXES_COUNTED = "those are axes; asked are the numbers in the tensors: the product of each shape"
-PAIR = "return two numbers: carried over, fresh"
-CARRIED = "none of the usual mistakes; write both lists of names below each other"
-CARRIED_CALL = (
-    "it takes old and new, dictionaries of shapes; a name may be missing in one of them, and a shape may be ()"
-)
-
-NO_FLIP = "blue is still first: turn the last axis round with [..., ::-1]"
-ROWS_FLIPPED = "rows or columns were turned round, not the colours: the colours are the last axis"
-NOT_DIVIDED = "numbers from 0 to 255: divide by 255"
-DIVIDED_256 = "divide by 255, the largest value, so that white is 1"
-CHANNELS_LAST = "the channels are still last: transpose(2, 0, 1)"
-RESHAPED = "reshape cuts memory into pieces; to move an axis use transpose(2, 0, 1)"
-TURNED = "rows and columns are swapped: transpose(2, 0, 1) keeps H before W"
-NO_BATCH = "the axis of the batch is missing: [None] adds it in front"
-CENTRED = "the numbers go from 0 to 1, without a mean taken off"
-FLIPPED_LATE = "after transpose the last axis is W: turn the colours round before it, or as [:, ::-1] after it"
-WHOLE = "only whole numbers are left, that is 0 and, for white, 1: divide with /, and stay with floats"
-HALVES = "those are 16-bit numbers: astype(np.float32)"
-NO_FLOAT32 = "the file takes 32-bit floats and refuses others: astype(np.float32)"
-NO_ARRAY = "ONNX Runtime takes NumPy arrays: tensor.numpy(), or np.array of a list"
-INPUT = "none of the usual mistakes; try a single blue pixel, [[[255, 0, 0]]]: its result is 0, 0, 1"
-INPUT_CALL = "it takes one NumPy array of shape (H, W, 3)"
-
-V2_CALL = "it takes no arguments and returns a dictionary"
-V2_KEYS = "return a dictionary with nc, backbone and head, as yaml_model_load gives it"
-V2_CLASSES = "set nc to 2: squares and discs"
-V2_BLOCKS = "there is no ConvNeXtBlock row in the backbone"
-V2_GRN = "not every block has GRN: set the key grn to True, and no False in a row"
-V2_STRIDES = "the maps that Detect reads have other strides: keep the strides of stem and downsampling rows"
-V2_BUDGET = "too large: make it narrower with the width of n in scales, the first scale there"
-V2_BUILD = (
-    "build it yourself with DetectionModel(my_v2()); where a row was taken away, the numbers in the head change too"
-)
-V2_BUDGET_SIZE = 800_000
 
 
 # ---------------------------------------------------------------- exercise 1
-def _grn(
-    x,
-    weight,
-    bias,
-    *,
-    axes=(1, 2),
-    mean=-1,
-    root=True,
-    average=False,
-    relative=True,
-    plus=True,
-    shift=True,
-    eps=1e-6,
-    scale=None,
-    strength=None,
-    part=None,
-):
-    squares = x.square()
-    if strength is None:
-        strength = squares.mean(dim=axes, keepdim=True) if average else squares.sum(dim=axes, keepdim=True)
-        strength = strength.sqrt() if root else strength
-    whole = part(strength) if part else strength.mean(dim=mean, keepdim=True)
-    n = strength / (whole + eps) if relative else strength
-    y = weight * (x if scale else x * n)
-    return y + (bias if shift else 0) + (x if plus else 0)
+def maps(*shape, scale=1.0, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    x, weight, bias = (torch.randn(size, generator=draw, dtype=torch.float64) for size in (shape, shape[-1:], shape[-1:]))
+    return scale * x, weight, bias * scale
 
 
-def _late(x, weight, bias):
-    strength = x.square().sum((1, 2), keepdim=True).sqrt()
-    n = strength / strength.mean(-1, keepdim=True) + 1e-6
-    return _named(weight * x * n + bias + x)
-
-
-def _in_root(x, weight, bias):
-    strength = (x.square().sum((1, 2), keepdim=True) + 1e-6).sqrt()
-    return _grn(x, weight, bias, strength=strength, eps=0.0)
-
-
-def _x_lost(x, weight, bias):
-    strength = x.square().sum((1, 2), keepdim=True).sqrt()
-    return weight * strength / (strength.mean(-1, keepdim=True) + 1e-6) + bias + x
-
-
-def _maps() -> tuple:
-    generator = torch.Generator().manual_seed(0)
-    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
-    one, none = torch.ones(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
-    return (
-        (torch.zeros(1, 1, 2, 2, dtype=torch.float64), one, none),
-        (torch.tensor([[[[3.0, 0.0], [4.0, 1.0]]]], dtype=torch.float64), one, none),  # the two channels of section 4
-        (draw(2, 3, 4, 5), draw(5), draw(5)),
-        (1e-6 * draw(3, 2, 2, 2), draw(2), torch.zeros(2, dtype=torch.float64)),
-    )
-
-
-WRONG_GRN = {
-    NO_INPUT: lambda *a: _grn(*a, plus=False),
-    NO_BIAS: lambda *a: _grn(*a, shift=False),
-    NO_ROOT: lambda *a: _grn(*a, root=False),
-    MEAN_SQUARE: lambda *a: _grn(*a, average=True),
-    PIXEL_STRENGTH: lambda *a: _grn(*a, axes=(3,), mean=(1, 2)),
-    BATCH_MEAN: lambda *a: _grn(*a, mean=(0, 3)),
-    BATCH_STRENGTH: lambda *a: _grn(*a, axes=(0, 1, 2)),
-    NOT_RELATIVE: lambda *a: _grn(*a, relative=False),
-    LAYER_SCALED: lambda *a: _grn(*a, scale=True),
-    NO_EPS: lambda *a: _named(_grn(*a, eps=0.0)),
-    FIRST_AXES: lambda *a: _grn(*a, axes=(2, 3), mean=1),
-    ONE_AXIS: lambda *a: _grn(*a, axes=(1,)),
-    ABSOLUTE: lambda x, w, b: _grn(x, w, b, strength=x.abs().sum((1, 2), keepdim=True)),
-    DEVIATION: lambda x, w, b: _grn(x, w, b, strength=x.std((1, 2), keepdim=True)),
-    SUM_OF_STRENGTHS: lambda *a: _grn(*a, part=lambda s: s.sum(-1, keepdim=True)),
-    LARGEST: lambda *a: _grn(*a, part=lambda s: s.amax(-1, keepdim=True)),
-    EPS_LARGER: lambda *a: _grn(*a, eps=1e-5),
-    EPS_IN_ROOT: _in_root,
-    EPS_LATE: _late,
-    X_LOST: _x_lost,
-    BRACKET: lambda x, w, b: _grn(x, w, w * b),
-    SWAPPED_ARGUMENTS: lambda x, w, b: _grn(x, b, w),
-}
-
-
-def _named(value):
-    """The tensor's numbers, with words in the place of NaN, which equals nothing."""
-    if isinstance(value, torch.Tensor):
-        readable = value.device.type == "cpu" and not value.is_sparse and not value.is_complex()
-        return _named(value.tolist()) if readable else value
-    if isinstance(value, list):
-        return [_named(item) for item in value]
-    return "not a number" if isinstance(value, float) and math.isnan(value) else value
-
-
-@exercise("raised by relative strength, for four batches, also of zeros and of tiny numbers")
-def response_norm(answer: object) -> None:
-    """Check `grn(x, weight, bias)`: global response normalisation on (N, H, W, C)."""
-    expect_callable(answer, "function")
-    result = call(answer, *_maps()[0], what="on a (1, 1, 2, 2) tensor", likely=GRN_CALL)
-    if isinstance(result, torch.Tensor) and result.dtype in (torch.float16, torch.bfloat16, torch.float32):
-        raise Mismatch("the dtype changed on a float64 tensor", "torch.float64", str(result.dtype), DTYPE)
-    ask(lambda *a: _named(answer(*a)), _maps(), _grn, WRONG_GRN, GRN, arguments=GRN_CALL, tolerance=1e-12)
-
+ONE, NONE = torch.tensor([1.0, 1.0], dtype=torch.float64), torch.tensor([0.0, 0.0], dtype=torch.float64)
+KEEPDIM = "a sum and a mean keep their axes with keepdim=True; without it the shapes fit for one image at most"
+SEEN_SMALL = ", which is seen where x is small"
+EPS = f"eps is 1e-6, and no other number{SEEN_SMALL}"
+response_norm = function(
+    "response_norm",
+    "global response normalisation of x (N, H, W, C)",
+    "raised by relative strength, also of zeros and of tiny numbers, with gradients",
+    right=Steps(
+        "x, weight, bias",
+        axes=lambda: (1, 2),
+        squares=lambda x, axes: x.square().sum(axes, keepdim=True),
+        strength=lambda squares: squares.sqrt(),
+        whole=lambda strength: strength.mean(-1, keepdim=True),
+        n=lambda strength, whole: strength / (whole + 1e-6),
+        raised=lambda x, n: x * n,
+        y=lambda raised, weight: weight * raised,
+        result=lambda y, bias, x: y + bias + x,
+    ),
+    rows=[
+        ("x itself is not added: y = w * (x * n) + b + x", {"result": lambda y, bias: y + bias}),
+        ("the bias is not added", {"result": lambda y, x: y + x}),
+        ("the strength is the root of the sum of squares", {"strength": lambda squares: squares}),
+        (f"the strength is a sum over the pixels, not a mean (the same up to eps{SEEN_SMALL})", {"squares": lambda x, axes: x.square().mean(axes, keepdim=True)}),
+        ("the strength was taken over the channels of each pixel; it runs over H and W, for each channel", {"axes": lambda: (3,), "whole": lambda strength: strength.mean((1, 2), keepdim=True)}),
+        ("the mean of the strengths ran over the images too; it runs over the channels of each image", {"whole": lambda strength: strength.mean((0, 3), keepdim=True)}),
+        ("the strength ran over the images too; each image is for itself", {"axes": lambda: (0, 1, 2)}),
+        ("the strength was not divided by the mean over the channels", {"n": lambda strength: strength}),
+        ("that is layer scale, w * x: the relative strength is missing", {"raised": lambda x: x}),
+        ("an image of zeros gives not a number: add 1e-6 to the mean before you divide", {"n": lambda strength, whole: strength / whole}),
+        ("x is (N, H, W, C): H and W are the axes 1 and 2, the channels are the last", {"axes": lambda: (2, 3), "whole": lambda strength: strength.mean(1, keepdim=True)}),
+        ("the strength runs over H and W, not over one of them", {"axes": lambda: (1,)}),
+        ("the strength runs over H and W, not over one of them", {"axes": lambda: (2,)}),
+        (KEEPDIM, {"squares": lambda x, axes: x.square().sum(axes)}),
+        (KEEPDIM, {"whole": lambda strength: strength.mean(-1)}),
+        (KEEPDIM, {"squares": lambda x, axes: x.square().sum(axes), "whole": lambda strength: strength.mean(-1)}),
+        ("the strength is the root of the sum of squares, not a sum of absolute values", {"strength": lambda x, axes: x.abs().sum(axes, keepdim=True)}),
+        ("the strength is the root of the sum of squares; no mean is taken off", {"strength": lambda x, axes: x.std(axes, keepdim=True)}),
+        ("the strength was divided by the sum over the channels; it is divided by their mean", {"whole": lambda strength: strength.sum(-1, keepdim=True)}),
+        ("the strength was divided by the largest of the channels; it is divided by their mean", {"whole": lambda strength: strength.amax(-1, keepdim=True)}),
+        (EPS, {"n": lambda strength, whole: strength / (whole + 1e-5)}),
+        (EPS, {"n": lambda strength, whole: strength / (whole + 1e-7)}),
+        (EPS, {"n": lambda strength, whole: strength / (whole + 1e-8)}),
+        (f"eps was added inside the root{SEEN_SMALL}; it is added to the mean strength, before the division", {"strength": lambda squares: (squares + 1e-6).sqrt(), "n": lambda strength, whole: strength / whole}),
+        (f"eps was added after the division{SEEN_SMALL}; it is added to the mean strength, before it", {"n": lambda strength, whole: strength / whole + 1e-6}),
+        ("x is not multiplied by the relative strength: w * (x * n), not w * n", {"raised": lambda n: n}),
+        ("the bias was multiplied by w too: w * (x * n) + b + x", {"result": lambda y, bias, weight, x: y + weight * bias + x}),
+        ("x is added as it is: w multiplies x * n alone", {"raised": lambda x, n: x * n + x, "result": lambda y, bias: y + bias}),
+        ("x is added as it is, without n: w * (x * n) + b + x", {"result": lambda y, bias, raised: y + bias + raised}),
+        ("weight and bias are swapped", {"y": lambda raised, bias: bias * raised, "result": lambda y, weight, x: y + weight + x}),
+        ("the relative strength was taken for a constant (.detach()): the gradient flows through it, too", {"raised": lambda x, n: x * n.detach()}),
+    ],
+    pinned=[(torch.tensor([[[[3.0, 0.0], [4.0, 1.0]]]], dtype=torch.float64), ONE, NONE), maps(2, 3, 4, 5), maps(3, 2, 2, 2, scale=1e-6), (torch.zeros(1, 1, 2, 2, dtype=torch.float64), ONE, NONE)],
+    draw=lambda rng: maps(*(int(side) for side in rng.integers((1, 2, 2, 1), 6)), scale=float(rng.choice([1.0, 1e-5])), seed=int(rng.integers(99))),
+    drawn=8,
+    grown=(0,),
+    in_error="it takes x, weight and bias of shapes (N, H, W, C), (C,) and (C,); a sum keeps its axes, and fits x, with keepdim=True",
+)  # fmt: skip
 
 # ---------------------------------------------------------------- exercise 2
-def _carried(old, new, *, fits=lambda name, shape, old: old.get(name) == shape, count=math.prod, all_of=None):
-    carried = sum(count(shape) for name, shape in new.items() if fits(name, shape, old))
-    return carried, sum(count(shape) for shape in (all_of or new).values()) - carried
+SHAPES = [(), (4,), (8,), (2, 2), (2, 8), (8, 2), (3, 8), (8, 3, 2, 2)]
 
 
-MODELS = (
-    (
-        {"stem.weight": (8, 3, 4, 4), "stem.bias": (8,), "cls.weight": (3, 8), "cls.bias": (3,), "old.bias": (2, 8)},
-        {"stem.weight": (8, 3, 4, 4), "stem.bias": (8,), "cls.weight": (2, 8), "cls.bias": (2,), "new.bias": (3,)},
+def two_models(rng):
+    """Few shapes, so that some of them come more than once; a name of both has its old shape, the shape turned round, or another."""
+    names = [f"{layer}.{part}" for layer in "abcd" for part in ("weight", "bias")]
+    shapes = [SHAPES[i] for i in rng.integers(0, len(SHAPES), 4)]
+    old, new = ({str(name): shapes[rng.integers(4)] for name in rng.permutation(names)[: rng.integers(0, 8)]} for _ in range(2))
+    kept = rng.random(len(new))
+    return old, {name: shape if name not in old or p > 0.7 else old[name] if p < 0.5 else old[name][::-1] for (name, shape), p in zip(new.items(), kept, strict=True)}
+
+
+carried_over = function(
+    "carried_over",
+    "how many numbers come from the old model, and how many are fresh",
+    "the numbers carried over, for models of any shapes",
+    right=Steps(
+        "old, new",
+        size=lambda: math.prod,
+        same=lambda old: lambda name, shape: old.get(name) == shape,
+        carried=lambda new, same, size: sum(size(shape) for name, shape in new.items() if same(name, shape)),
+        whole=lambda new, size: sum(map(size, new.values())),
+        fresh=lambda whole, carried: whole - carried,
+        pair=lambda carried, fresh: (carried, fresh),
     ),
-    ({"a": (), "b": (2, 2)}, {"a": (), "b": (4,)}),
-    ({}, {"a": (5,)}),
-)
-WRONG_CARRIED = {
-    COUNTED_TENSORS: lambda old, new: _carried(old, new, count=lambda shape: 1),
-    NAME_ONLY: lambda old, new: _carried(old, new, fits=lambda name, shape, old: name in old),
-    SHAPE_ONLY: lambda old, new: _carried(old, new, fits=lambda name, shape, old: shape in old.values()),
-    OLD_COUNTED: lambda old, new: _carried(old, new, all_of=old or {"none": (0,)}),
-    SUMMED_SHAPE: lambda old, new: _carried(old, new, count=sum),
-    SCALAR_LOST: lambda old, new: _carried(old, new, count=lambda shape: math.prod(shape) if shape else 0),
-    SWAPPED: lambda old, new: _carried(old, new)[::-1],
-    FRESH_BY_NAME: lambda old, new: (
-        _carried(old, new)[0],
-        sum(math.prod(new[name]) for name in new.keys() - old.keys()),
-    ),
-    ALL_OF_NEW: lambda old, new: (_carried(old, new)[0], sum(_carried(old, new))),
-    AS_MANY: lambda old, new: _carried(
-        old, new, fits=lambda name, shape, old: name in old and math.prod(old[name]) == math.prod(shape)
-    ),
-    AXES_COUNTED: lambda old, new: _carried(old, new, count=len),
-    PAIR: lambda old, new: _carried(old, new)[0],
-}
-
-
-@exercise("the numbers carried over, for three pairs of models")
-def carried_over(answer: object) -> None:
-    """Check `carried_over(old, new)`: numbers that come from the old model, and fresh ones."""
-    ask(answer, MODELS, _carried, WRONG_CARRIED, CARRIED, arguments=CARRIED_CALL, tolerance=0.0)
+    rows=[
+        ("those are tensors; asked are the numbers in them: the product of each shape", {"size": lambda: lambda shape: 1}),
+        ("a tensor of the same name and another shape is not carried over", {"same": lambda old: lambda name, shape: name in old}),
+        ("a tensor of the same shape and another name is not carried over", {"same": lambda old: lambda name, shape: shape in old.values()}),
+        ("tensors go by their name, not by their place in the two models", {"same": lambda old, new: lambda name, shape: dict(zip(new, old.values(), strict=False)).get(name) == shape}),
+        ("count the new model's numbers; what only the old one has is lost", {"whole": lambda old, size: sum(map(size, old.values()))}),
+        ("a shape's numbers are its product, not its sum", {"size": lambda: sum}),
+        ("a shape's numbers are the product of all its sides, not the first one", {"size": lambda: lambda shape: shape[0]}),
+        ("a shape's numbers are the product of all its sides, not the first one", {"size": lambda: lambda shape: shape[0] if shape else 1}),
+        ("the shape () is one number: its product is 1", {"size": lambda: lambda shape: math.prod(shape) if shape else 0}),
+        ("the two numbers are swapped: carried over first, then fresh", {"pair": lambda carried, fresh: (fresh, carried)}),
+        ("a tensor of a known name and another shape starts afresh, too", {"fresh": lambda old, new, size: sum(size(new[name]) for name in new.keys() - old.keys())}),
+        ("the second number is what starts afresh, not all of the new model", {"fresh": lambda whole: whole}),
+        ("as many numbers are not enough: (2, 2) and (4,) are different shapes", {"same": lambda old, size: lambda name, shape: name in old and size(old[name]) == size(shape)}),
+        ("those are axes; asked are the numbers in the tensors: the product of each shape", {"size": lambda: len}),
+        ("return two numbers: carried over, fresh", {"pair": lambda carried: carried}),
+    ],
+    pinned=[
+        ({"stem.weight": (8, 3, 4, 4), "cls.weight": (3, 8), "cls.bias": (3,), "old.bias": (2, 8)}, {"stem.weight": (8, 3, 4, 4), "cls.weight": (2, 8), "cls.bias": (2,), "new.bias": (3,)}),
+        ({"a": (), "b": (2, 2)}, {"a": (), "b": (4,)}),
+        ({}, {"a": (5,)}),
+    ],
+    draw=two_models,
+    whole=True,
+    in_error="it takes old and new, dictionaries of shapes; a name may be missing in one of them, and a shape may be ()",
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- exercise 3
-def _input(image):
-    return (image[..., ::-1].transpose(2, 0, 1)[None] / 255).astype(np.float32)
+def as_array(result: object, question: tuple) -> object:
+    """The numbers of the result, a new memory layout of them counts as the same."""
+    if isinstance(result, np.ndarray) and result.dtype == np.float16 and result.ndim == 4:
+        raise Mismatch("the numbers have the wrong type", "float32", "float16", "those are 16-bit numbers: astype(np.float32)")
+    if isinstance(result, np.ndarray) and result.dtype.kind == "f" and result.dtype != np.float32 and result.max(initial=0) <= 1 and result.ndim == 4:
+        raise Mismatch("the numbers have the wrong type", "float32", str(result.dtype), "the file takes 32-bit floats and refuses others: astype(np.float32)")
+    if isinstance(result, (torch.Tensor, list)):
+        raise Mismatch("the result is no NumPy array", "numpy.ndarray", type(result).__name__, "ONNX Runtime takes NumPy arrays: tensor.numpy(), or np.array of a list")
+    return result  # fmt: skip
 
 
-def _of_arrays(function):
-    """The function for lists of rows, which a message can show in one line."""
-    return lambda image: function(np.array(image, dtype=np.uint8))
-
-
-IMAGES = (([[[255, 0, 0]]],),) + tuple(
-    (np.random.default_rng(i).integers(0, 256, shape).tolist(),)
-    for i, shape in enumerate(((2, 3, 3), (4, 2, 3), (3, 3, 3)))
-)
-WRONG_INPUT = {
-    NO_FLIP: lambda image: image.transpose(2, 0, 1)[None] / 255,
-    ROWS_FLIPPED: lambda image: image[::-1].transpose(2, 0, 1)[None] / 255,
-    NOT_DIVIDED: lambda image: image[..., ::-1].transpose(2, 0, 1)[None],
-    DIVIDED_256: lambda image: image[..., ::-1].transpose(2, 0, 1)[None] / 256,
-    CHANNELS_LAST: lambda image: image[..., ::-1][None] / 255,
-    RESHAPED: lambda image: image[..., ::-1].reshape(1, 3, *image.shape[:2]) / 255,
-    TURNED: lambda image: image[..., ::-1].transpose(2, 1, 0)[None] / 255,
-    NO_BATCH: lambda image: image[..., ::-1].transpose(2, 0, 1) / 255,
-    CENTRED: lambda image: image[..., ::-1].transpose(2, 0, 1)[None] / 127.5 - 1,
-    FLIPPED_LATE: lambda image: image.transpose(2, 0, 1)[None, ..., ::-1] / 255,
-    WHOLE: lambda image: image[..., ::-1].transpose(2, 0, 1)[None] // 255,
-    HALVES: lambda image: _input(image).astype(np.float16),
-}
-
-
-@exercise("red first, channels first, 0 to 1, 32 bits, for four images")
-def to_input(answer: object) -> None:
-    """Check `to_input(image)`: an OpenCV image made ready for the ONNX file."""
-    expect_callable(answer, "function")
-    wrong = {said: _of_arrays(mistake) for said, mistake in WRONG_INPUT.items()}
-    ask(_of_arrays(answer), IMAGES, _of_arrays(_input), wrong, INPUT, arguments=INPUT_CALL)
-    before = np.array(IMAGES[1][0], dtype=np.uint8)
-    image = before.copy()
-    result = answer(image)
-    if not np.array_equal(image, before):
-        raise Mismatch("your code changed its input", "the image as it was", "other numbers in it", CHANGED_INPUT)
-    if not isinstance(result, np.ndarray):
-        raise Mismatch("the result is no NumPy array", "numpy.ndarray", type(result).__name__, NO_ARRAY)
-    if result.dtype != np.float32:
-        raise Mismatch("the numbers have the wrong type", "float32", str(result.dtype), NO_FLOAT32)
-
+to_input = function(
+    "to_input",
+    "an OpenCV image (H, W, 3) made ready for the ONNX file",
+    "red first, channels first, 0 to 1, 32 bits",
+    right=Steps(
+        "image",
+        colours=lambda image: image[..., ::-1],
+        moved=lambda colours: colours.transpose(2, 0, 1),
+        batch=lambda moved: moved[None],
+        parts=lambda batch: batch / 255,
+        result=lambda parts: parts.astype(np.float32),
+    ),
+    rows=[
+        ("blue is still first: turn the last axis round with [..., ::-1]", {"colours": lambda image: image}),
+        ("rows or columns were turned round, not the colours: the colours are the last axis", {"colours": lambda image: image[::-1]}),
+        ("rows and columns were turned round with the colours: only the last axis is, [..., ::-1]", {"colours": lambda image: image[::-1, ::-1, ::-1]}),
+        ("numbers from 0 to 255: divide by 255", {"parts": lambda batch: batch}),
+        ("divide by 255, the largest value, so that white is 1", {"parts": lambda batch: batch / 256}),
+        ("divide by 255, not by the largest value of this image", {"parts": lambda batch: batch / max(batch.max(), 1)}),
+        ("the channels are still last: transpose(2, 0, 1)", {"moved": lambda colours: colours}),
+        ("reshape cuts memory into pieces; to move an axis use transpose(2, 0, 1)", {"moved": lambda colours: colours.reshape(3, *colours.shape[:2])}),
+        ("rows and columns are swapped: transpose(2, 0, 1) keeps H before W", {"moved": lambda colours: colours.transpose(2, 1, 0)}),
+        ("the axis of the batch is missing: [None] adds it in front", {"batch": lambda moved: moved}),
+        ("the numbers go from 0 to 1, without a mean taken off", {"parts": lambda batch: batch / 127.5 - 1}),
+        ("after transpose the last axis is W: turn the colours round before it, or as [:, ::-1] after it", {"colours": lambda image: image, "batch": lambda moved: moved[None, ..., ::-1]}),
+        ("only whole numbers are left, that is 0 and, for white, 1: divide with /, and stay with floats", {"parts": lambda batch: batch // 255}),
+    ],
+    pinned=[(np.array([[[255, 0, 0]]], dtype=np.uint8),), (np.full((2, 2, 3), 255, dtype=np.uint8),)],
+    draw=lambda rng: (rng.integers(0, 256, (*rng.integers(1, 5, 2), 3)).astype(np.uint8),),
+    drawn=12,
+    see=as_array,
+    in_error="it takes one NumPy array of shape (H, W, 3)",
+)  # fmt: skip
 
 # ---------------------------------------------------------------- exercise 4
+V2_BUDGET = 800_000
+
+
 @exercise("V2 blocks everywhere, strides 4 8 16 32, and at most 800,000 parameters")
 def my_v2(answer: object) -> None:
     """Check `my_v2()`: a small V2 detector for two classes that really builds."""
+    from cnx_tutorial.teaching.checks.yolov8_yaml import built, rows_of
+
     expect_callable(answer, "function")
-    d = call(answer, what="", likely=V2_CALL)
-    if not isinstance(d, dict) or not {"nc", "backbone", "head"} <= set(d):
-        raise Mismatch(
-            "this is no model YAML",
-            "a dictionary with nc, backbone and head",
-            f"one with {list(d)}"[:80] if isinstance(d, dict) else f"an object of type {type(d).__name__}",
-            V2_KEYS,
-        )
+    d = call(answer, what="", likely="it takes no arguments and returns a dictionary")
+    rows = [row for row in rows_of(d) if row[2] in ("ConvNeXtBlock", "ConvNeXt_Block")]
+    others = [i for i, row in enumerate(d["backbone"]) if str(row[2]).startswith(("C2", "C3", "Bottleneck"))]
     if d["nc"] != 2:
-        raise Mismatch("the number of classes is wrong", "nc: 2", f"nc: {d['nc']!r}"[:40], V2_CLASSES)
-    rows = [row for row in _expect_rows(d) if row[2] in ("ConvNeXtBlock", "ConvNeXt_Block")]
+        raise Mismatch("the number of classes is wrong", "nc: 2", f"nc: {d['nc']!r}"[:40], "set nc to 2: squares and discs")
     if not rows:
-        raise Mismatch("no block is found", "ConvNeXtBlock rows", "none", V2_BLOCKS)
-    with_grn = [row[3][5] if len(row[3]) > 5 else d.get("grn", False) for row in rows]
+        raise Mismatch("no block is found", "ConvNeXtBlock rows", "none", "there is no ConvNeXtBlock row in the backbone")
+    if others:
+        got = f"{d['backbone'][others[0]][2]} in row {others[0]}"
+        raise Mismatch("not every block is a ConvNeXtBlock", "ConvNeXtBlock", got, "a block of YOLO's is left in the backbone: all blocks there are V2 blocks")
+    with_grn = [row[3][5] if isinstance(row[3], list) and len(row[3]) > 5 else d.get("grn", False) for row in rows]
     if not all(value is True for value in with_grn):
-        raise Mismatch(
-            "a block has no GRN",
-            "grn in all of them",
-            f"{sum(v is True for v in with_grn)} of {len(rows)} rows",
-            V2_GRN,
-        )
-    model = _model(d)
+        got = f"{sum(v is True for v in with_grn)} of {len(rows)} rows"
+        raise Mismatch("a block has no GRN", "grn in all of them", got, "not every block has GRN: set the key grn to True, and no False in a row")
+    model = built(d, "build it yourself with DetectionModel(my_v2()); where a row was taken away, the numbers in the head change too")
     strides, parameters = [int(stride) for stride in model.stride], sum(p.numel() for p in model.parameters())
+    if model.model[-1].nc != 2:
+        raise Mismatch("Detect has another number of classes", "nc, or 2", str(model.model[-1].nc), "write Detect, [nc]: the row follows the key")
     if strides != [4, 8, 16, 32]:
-        raise Mismatch("the strides are wrong", "[4, 8, 16, 32]", str(strides), V2_STRIDES)
-    if parameters > V2_BUDGET_SIZE:
-        raise Mismatch("it is too large", f"at most {V2_BUDGET_SIZE:,} parameters", f"{parameters:,}", V2_BUDGET)
-
-
-def _model(d: dict) -> torch.nn.Module:
-    """What the dictionary describes, at its first scale if it names none."""
-    from cnx_tutorial.yolo import register
-    from cnx_tutorial.yolo.parser import tasks
-
-    register()
-    scale = {"scale": next(iter(d["scales"]), "")} if d.get("scales") else {}
-    try:
-        return tasks.DetectionModel({**scale, **copy.deepcopy(d)}, verbose=False)
-    except Exception as error:  # rows can be wrong in any way
-        said = (str(error).splitlines() or ["no message"])[0][:160]
-        raise Mismatch("it cannot be built", "a model", f"{type(error).__name__}: {said}", V2_BUILD) from error
+        raise Mismatch("the strides are wrong", "[4, 8, 16, 32]", str(strides), "the maps that Detect reads have other strides: keep the strides of stem and downsampling rows")
+    if parameters > V2_BUDGET:
+        scale = d.get("scale") or next(iter(d.get("scales") or {}), "")
+        likely = f"too large: make it narrower with the width of {scale} in scales; that is the scale which is built" if scale else "too large: make the rows narrower"
+        raise Mismatch("it is too large", f"at most {V2_BUDGET:,} parameters", f"{parameters:,}", likely)

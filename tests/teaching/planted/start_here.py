@@ -1,133 +1,69 @@
-"""Right and wrong answers to the exercises of notebook 00."""
+"""Right and wrong answers to the exercises of notebook 00, spelled as somebody else would."""
 
+import math
+from collections import Counter
+from functools import partial
+
+import numpy as np
 import torch
 
 from cnx_tutorial.teaching import check
-from cnx_tutorial.teaching.checks import start_here as said
-
-CHECKS = said
 
 
-# ---------------------------------------------------------------- exercise 1: places_of
-def by_slicing(height, width, strides=(8, 16, 32)):
+def sliced(height, width, strides=(8, 16, 32), of=slice(None), put=sum):
     pixels = torch.empty(height, width, device="meta")
-    return sum(pixels[::stride, ::stride].numel() for stride in strides)
+    return put([pixels[::stride, ::stride].numel() for stride in strides[of]])
 
 
-def replaced(height, width, strides=(8, 16, 32)):
-    for stride in strides:
-        places = height // stride * (width // stride)
-    return places
+class Places:
+    """A callable object."""
+
+    def __call__(self, height, width, strides=(8, 16, 32), *, padded=False):
+        return np.sum([height // stride * (width // stride) for stride in strides])
 
 
-PLACES_RIGHT = {"formula": lambda h, w, strides=(8, 16, 32): sum(h * w // s**2 for s in strides), "sliced": by_slicing}
-PLACES_WRONG = {
-    "height only": (lambda h, w, strides=(8, 16, 32): sum(h // s for s in strides), said.ONE_SIDE),
-    "square": (lambda h, w, strides=(8, 16, 32): by_slicing(h, h, strides), said.SQUARE),
-    "square of the width": (lambda h, w, strides=(8, 16, 32): by_slicing(w, w, strides), said.NO_HEIGHT),
-    "replaced": (replaced, said.COARSEST),
-    "a list": (lambda h, w, strides=(8, 16, 32): [by_slicing(h, w, (s,)) for s in strides], said.LISTED),
-    "stride once": (lambda h, w, strides=(8, 16, 32): sum(h * w // s for s in strides), said.STRIDE_ONCE),
-    "finest map": (lambda h, w, strides=(8, 16, 32): by_slicing(h, w, strides[:1]), said.FINEST),
-    "added": (lambda h, w, strides=(8, 16, 32): sum((h + w) // s for s in strides), said.ADDED),
-    "always 8 16 32": (lambda h, w, strides=None: by_slicing(h, w), said.STRIDES_FIXED),
-    "pixels": (lambda h, w, strides=None: h * w, said.PLACES),
-    "no default": (lambda h, w, strides: by_slicing(h, w, strides), said.PLACES_CALL),
-}
-
-
-# ---------------------------------------------------------------- exercise 2: counted
-def by_sum(found, names, least):
-    return {name: sum(kind == i and confidence >= least for kind, confidence in found) for i, name in enumerate(names)}
-
-
-def by_loop(found, names, least, *, start=None, test=lambda c, t: c >= t, key=None, step=lambda c: 1):
-    count = {name: 0 for name in names} if start is None else start()
+def by_counter(found, names, least, enough=lambda c, least: not c < least, start=0, more=1):
+    count = Counter(dict.fromkeys(names, start)) if start is not None else Counter()
     for kind, confidence in found:
-        if test(confidence, least):
-            name = names[kind] if key is None else key(kind)
-            count.setdefault(name, 0)
-            count[name] += step(confidence)
+        if enough(confidence, least):
+            count[names[kind]] += more or confidence
     return count
 
 
-def by_class(found, names, least):
-    count = {name: 0 for name in names}
-    for kind, confidence in found:
-        count[kind] += confidence >= least
-    return count
+def by_numpy(found, names, least):
+    kinds, confidences = np.array(found, dtype=float).reshape(-1, 2).T
+    return dict(zip(names, np.bincount(kinds[confidences >= least].astype(int), minlength=len(names)), strict=True))
 
 
-def from_nothing(found, names, least):
-    count = {}
-    for kind, confidence in found:
-        if confidence >= least:
-            count[names[kind]] += 1
-    return count
+def in_memory(shape, *index, order="C"):
+    return np.ravel_multi_index(index, shape, order=order)
 
 
-def three_names(found, names, least):
-    count = {"Platelets": 0, "RBC": 0, "WBC": 0}
-    for kind, confidence in found:
-        if confidence >= least:
-            count[list(count)[kind]] += 1
-    return count
-
-
-COUNTED_RIGHT = {"sum": by_sum, "loop": by_loop}
-COUNTED_WRONG = {
-    "more than": (lambda f, n, t: by_loop(f, n, t, test=lambda c, t: c > t), said.MORE_THAN),
-    "all": (lambda f, n, t: by_loop(f, n, -1), said.NO_LEAST),
-    "no zeros": (lambda f, n, t: by_loop(f, n, t, start=dict), said.NO_ZEROS),
-    "indices": (lambda f, n, t: by_loop(f, n, t, start=lambda: {i: 0 for i in range(len(n))}, key=int), said.INDICES),
-    "sum of confidences": (lambda f, n, t: by_loop(f, n, t, step=float), said.SUMMED),
-    "the others": (lambda f, n, t: by_loop(f, n, t, test=lambda c, t: c < t), said.OTHER_WAY),
-    "all classes": (lambda f, n, t: {name: len([c for _, c in f if c >= t]) for name in n}, said.ALL_CLASSES),
-    "nothing": (lambda f, n, t: {name: 0 for name in n}, said.COUNTED),
-    "a list": (lambda f, n, t: list(by_sum(f, n, t).values()), said.NO_DICTIONARY),
-    "three names": (three_names, said.NAMES_FIXED),
-    "class as key": (by_class, said.COUNTED_CALL),
-    "from an empty dictionary": (from_nothing, said.COUNTED_CALL),
-    "first cell": (lambda f, n, t: {n[f[0][0]]: 1}, said.COUNTED_CALL),
-}
-
-
-# ---------------------------------------------------------------- exercise 3: offset_of
-def by_strides(shape, n, c, h, w):
-    return sum(i * step for i, step in zip((n, c, h, w), torch.empty(shape, device="meta").stride(), strict=True))
-
-
-def by_arange(shape, n, c, h, w):
-    return torch.arange(torch.Size(shape).numel()).reshape(shape)[n, c, h, w]
-
-
-OFFSET_RIGHT = {"strides": by_strides, "arange": by_arange}
-OFFSET_WRONG = {
-    "column by row": (
-        lambda s, n, c, h, w: n * s[1] * s[2] * s[3] + c * s[2] * s[3] + w * s[2] + h,
-        said.LAST_AXES_SWAPPED,
-    ),
-    "channels last": (lambda s, n, c, h, w: by_arange((s[0], s[2], s[3], s[1]), n, h, w, c), said.CHANNELS_LAST),
-    "first image": (lambda s, n, c, h, w: by_arange(s, 0, c, h, w), said.NO_IMAGE),
-    "first channel": (lambda s, n, c, h, w: by_arange(s, n, 0, h, w), said.NO_CHANNEL),
-    "from one": (lambda s, n, c, h, w: by_arange(s, n, c, h, w) + 1, said.FROM_ONE),
-    "sides swapped": (
-        lambda s, n, c, h, w: n * s[1] * s[2] * s[3] + c * s[2] * s[3] + h * s[2] + w,
-        said.SIDES_SWAPPED,
-    ),
-    "images by N": (lambda s, n, c, h, w: n * s[0] * s[2] * s[3] + c * s[2] * s[3] + h * s[3] + w, said.CHANNELS_BY_N),
-    "first index fastest": (
-        lambda s, n, c, h, w: torch.arange(torch.Size(s).numel()).reshape(s[::-1])[w, h, c, n],
-        said.FIRST_FASTEST,
-    ),
-    "own lengths": (
-        lambda s, *index: sum(i * length for i, length in zip(index, s, strict=True)),
-        said.OWN_LENGTH,
-    ),
-    "indices added": (lambda s, n, c, h, w: n + c + h + w, said.ADDED_INDICES),
-    "all numbers": (lambda s, n, c, h, w: torch.Size(s).numel(), said.OFFSET),
-    "one index": (lambda s, index: 0, said.OFFSET_CALL),
-}
-
-RIGHT = {check.places_of: PLACES_RIGHT, check.counted: COUNTED_RIGHT, check.offset_of: OFFSET_RIGHT}
-WRONG = {check.places_of: PLACES_WRONG, check.counted: COUNTED_WRONG, check.offset_of: OFFSET_WRONG}
+RIGHT = {
+    check.places_of: {"sliced": sliced, "an object": Places(), "partial": partial(sliced, put=lambda each: torch.tensor(each).sum())},
+    check.counted: {"Counter": by_counter, "NumPy": by_numpy, "lists": lambda found, names, least=0.5: {name: [c >= least for k, c in found if names[k] == name].count(True) for name in names}},
+    check.offset_of: {"NumPy": in_memory, "storage": lambda shape, n, c, h, w: torch.empty(shape)[n, c, h, w].storage_offset(), "product": lambda shape, n=0, c=0, h=0, w=0: sum(i * math.prod(shape[a + 1 :]) for a, i in enumerate((n, c, h, w)))},
+}  # fmt: skip
+WRONG = {
+    check.places_of: {
+        "squares": (lambda h, w, strides=(8, 16, 32): sliced(h, h, strides), "the image need not be square"),
+        "stride once": (lambda h, w, strides=(8, 16, 32): sum(h * w // s for s in strides), "so the area by its square"),
+        "the first": (partial(sliced, of=slice(1)), "that is the finest map alone"),
+        "a list": (partial(sliced, put=list), "asked is one number, their sum"),
+        "fixed": (lambda h, w, *rest: sliced(h, w), "8, 16, 32 is only its default"),
+    },
+    check.counted: {
+        "more than": (partial(by_counter, enough=lambda c, least: c > least), "a confidence equal to least is enough"),
+        "no zeros": (partial(by_counter, start=None), "a class of which nothing was found"),
+        "confidences": (partial(by_counter, more=0), "confidences were added up"),
+        "the first cell": (lambda found, *rest: by_counter(found[:1], *rest), "the loop ends after its first cell"),
+        "two mistakes": (partial(by_counter, start=None, enough=lambda c, least: c < least), "two mistakes at once"),
+    },
+    check.offset_of: {
+        "first fastest": (partial(in_memory, order="F"), "there the first index moves fastest"),
+        "channels last": (lambda s, n, c, h, w: in_memory((s[0], s[2], s[3], s[1]), n, h, w, c), "the order (N, H, W, C)"),
+        "from one": (lambda *a: in_memory(*a) + 1, "positions are counted from 0"),
+        "the first image": (lambda s, n, *index: in_memory(s, 0, *index), "the image's number is not used"),
+        "with decimals": (lambda *a: float(in_memory(*a)), "asked are whole numbers"),
+    },
+}  # fmt: skip
