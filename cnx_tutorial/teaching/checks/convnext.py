@@ -169,7 +169,7 @@ widest = function(
         ("the depth argument is not used: 2 is only its default", lambda budget, depth=2: widest_within(budget)),
         ("the two are swapped: depths first, then dims", {"handed": lambda depths, dims: (dims, depths)}),
     ],
-    pinned=[(4_000_000,), (12_000_000, 1), (30_000_000, 3), (COUNT((2, 2, 6, 2), doubled(48)),), (COUNT((2, 2, 6, 2), doubled(64)) - 1,), (COUNT((2, 2, 6, 2), doubled(8)),)],
+    pinned=[(4_000_000,), (12_000_000, 1), (30_000_000, 3), (COUNT((2, 2, 6, 2), doubled(48)),), (COUNT((2, 2, 6, 2), doubled(64)) - 1,), (COUNT((2, 2, 6, 2), doubled(8)),), (COUNT((1, 1, 3, 1), doubled(224)), 1)],
     draw=budget,
     drawn=8,
     whole=True,

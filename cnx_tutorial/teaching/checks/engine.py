@@ -202,7 +202,7 @@ class Exercise:
             if any(isinstance(item.value, Tensor) for item in got):
                 seen.stopped.likely = SIZE
             elif not self.takes_the_arguments(answer):
-                seen.stopped.likely = f"it takes {', '.join(self.arguments)}, in this order"
+                seen.stopped.likely = f"it takes {self.signature()}, in this order"
             return seen.stopped
         if seen.error and seen.stopped:
             return Mismatch(f"it stops with an error for {words}", want, seen.error, likely)
@@ -229,7 +229,15 @@ class Exercise:
 
         usual = [(said, variant(self.right, changes)) for said, changes in self.rows] + [*slips(self.right)]
         said = next((said for said, function in usual if explains(function)), None)
-        return said or self.ignored(answer) or next((said for said, function in self.two_rows() if explains(function)), None)
+        return said or (None if got[order[0]].error else self.ignored(answer)) or next((said for said, function in self.two_rows() if explains(function)), None)
+
+    def signature(self) -> str:
+        """The arguments, with the defaults of those that may be left out."""
+        if isinstance(self.right, Steps):
+            defaults = self.right.defaults
+        else:
+            defaults = {p.name: p.default for p in inspect.signature(self.right).parameters.values() if p.default is not p.empty}
+        return ", ".join(f"{name}={defaults[name]!r}" if name in defaults else name for name in self.arguments)
 
     def takes_the_arguments(self, answer: Callable) -> bool:
         try:

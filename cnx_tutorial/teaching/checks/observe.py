@@ -18,6 +18,7 @@ AXES = "the right numbers with their axes in another order: permute them back, o
 FLAT = "the right numbers in one row: keep the axes"
 ROUNDED = "the result was rounded: return the number as it is, and round only what you print"
 IN_FLOAT32 = "right to about six digits only, as if computed in float32: use the input's dtype throughout, without .float()"
+IN_PLACE = "an operation in place overwrote what the gradient needs: write x = x * ..., not x *= ... or x.mul_(...)"
 CUT = "something cuts the graph: .detach(), .data, .item(), .tolist(), .numpy(), torch.tensor() or torch.no_grad()"
 CONSTANT = "the values are right and the gradient is not: something was taken for a constant (.detach(), .item())"
 DTYPE = "stay in the input's dtype: .float(), .half() and torch.tensor(a list) change it"
@@ -47,7 +48,7 @@ class Seen:
         mine, want = self.value, right.value
         if not isinstance(want, Tensor) or right.error:
             if isinstance(mine, dict) and isinstance(want, dict):  # what differs, of many
-                names = [name for name in [*want, *mine] if mine.get(name) != want.get(name)][:3]
+                names = [name for name in [*want, *mine] if name not in mine or name not in want or not same(mine[name], want[name], 0.0)][:3]
                 want, mine = ({name: one[name] for name in names if name in one} for one in (want, mine))
                 return "the result is wrong", shown(want), shown(mine), None
             return "the result is wrong", shown(right), shown(self), None
@@ -61,14 +62,14 @@ class Seen:
         if mine.dtype != want.dtype:
             return "the dtype changed", str(want.dtype), str(mine.dtype), DTYPE
         if not tensors_alike(mine, want):
-            hint = IN_FLOAT32 if torch.allclose(mine, want, rtol=1e-4, atol=1e-5) else None
+            hint = IN_FLOAT32 if torch.allclose(mine, want, rtol=1e-5, atol=1e-6) else None
             return "the values are wrong", *worst(want, mine), hint
         for place, grad in (right.gradients or {}).items():
             got = (self.gradients or {}).get(place)
             if got is None:
                 return ("the values are right, and a gradient is missing", "a gradient for each tensor that goes in", "none", CUT)
             if not tensors_alike(got, grad):
-                return ("the gradient is wrong", *worst(grad, got), IN_FLOAT32 if torch.allclose(got, grad, rtol=1e-4) else CONSTANT)
+                return ("the gradient is wrong", *worst(grad, got), IN_FLOAT32 if torch.allclose(got, grad, rtol=1e-5) else CONSTANT)
         return "the result is wrong", shown(right), shown(self), None
 
 
@@ -103,7 +104,11 @@ def seeded_gradients(result: Tensor, leaves: Mapping) -> dict[object, Tensor | N
     if not result.requires_grad or result.device.type != "cpu" or result.dtype != torch.float64:
         return dict.fromkeys(leaves)
     seed = torch.randn(result.shape, generator=torch.Generator().manual_seed(3), dtype=result.dtype)
-    return dict(zip(leaves, torch.autograd.grad(result, list(leaves.values()), seed, allow_unused=True), strict=True))
+    try:
+        found = torch.autograd.grad(result, list(leaves.values()), seed, allow_unused=True)
+    except RuntimeError as error:
+        raise Mismatch("the gradient cannot be computed", "a gradient", first_line(error), IN_PLACE) from None
+    return dict(zip(leaves, found, strict=True))
 
 
 def own_copy(question: tuple) -> tuple:
@@ -273,6 +278,8 @@ def shown(value: object) -> str:
         return f"a small model of {len(list(value.parameters()))} tensors"
     if isinstance(value, Tensor):
         return f"a {tuple(value.shape)} tensor" if value.numel() > 8 else shown(value.tolist())
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return shown(value.tolist())
     if isinstance(value, float):
         return f"{value:.7g}"
     if isinstance(value, list):

@@ -181,6 +181,7 @@ epochs_trained = function(
         ("a fall against the epoch before is no end; what counts is the time since the best", {"waited": lambda epoch, best, fitness: next(n for n in range(epoch + 1) if n == epoch or fitness[epoch - n] > fitness[epoch - n - 1])}),
         ("the two numbers are swapped: epochs trained first, then the best one", {"handed": lambda epochs, best, fitness: (best, epochs)}),
         ("an epoch is compared with the best so far, not with the one before it", {"rival": lambda epoch, best: max(epoch - 1, 0)}),
+        ("patience is not used: the training goes through to the end", lambda fitness, patience: (len(fitness), fitness.index(max(fitness)))),
         ("patience is not used: the training goes through to the end", {"ends": lambda waited, patience, best: False}),
         ("the epochs without improvement count from the best one on: a new best sets them back to 0", {"waited": lambda epoch, best, fitness: sum(0 < max(fitness[:e]) >= fitness[e] for e in range(1, epoch + 1))}),
         ("the best of the whole list was taken as known; patience can end the training before it", lambda fitness, patience: (min((best := fitness.index(max(fitness))) + patience + 1, len(fitness)), best)),

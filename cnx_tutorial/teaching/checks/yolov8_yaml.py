@@ -295,5 +295,5 @@ def built(d: dict, likely: str) -> torch.nn.Module:
         if "can read" in str(error):
             likely = "a `from` points at a row that is not there: when rows come or go, the numbers in the head change"
         elif "rising" in str(error):
-            likely = "Detect reads its maps from fine to coarse: strides 8, 16, 32 in this order"
+            likely = "Detect reads its maps from fine to coarse: the smallest stride first"
         raise Mismatch("it cannot be built", "a model", f"{type(error).__name__}: {said}", likely) from error

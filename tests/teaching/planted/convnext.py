@@ -1,194 +1,127 @@
-"""Right and wrong answers to the exercises of notebook 04."""
+"""Right and wrong answers to the exercises of notebook 04, spelled as somebody else would."""
 
+from functools import partial
+
+import numpy as np
 import torch
 from torch import nn
 
 import cnx_tutorial.nn as cnx
 from cnx_tutorial.teaching import check
-from cnx_tutorial.teaching.checks import convnext as said
-
-CHECKS = said
 
 
-# ---------------------------------------------------------------- exercise 1: drop_path_rates
-def cut(rates, depths):
-    stages = []
-    for depth in depths:
-        stages.append(list(rates[:depth]))
-        rates = rates[depth:]
-    return stages
-
-
+# ---------------------------------------------------------------- exercise 1
 def by_linspace(depths, last):
     return [part.tolist() for part in torch.linspace(0, last, sum(depths), dtype=torch.float64).split(list(depths))]
 
 
-def by_counter(depths, last):
-    step, number, stages = last / max(sum(depths) - 1, 1), 0, []
+def by_counter(depths, last, step=None, number=0):
+    step, stages = last / max(sum(depths) - 1, 1) if step is None else step, []
     for depth in depths:
         stages.append(tuple(step * (number + i) for i in range(depth)))
         number += depth
     return stages
 
 
-RATES_RIGHT = {"linspace": by_linspace, "counting": by_counter}
-RATES_WRONG = {
-    "anew in each stage": (
-        lambda d, r: [torch.linspace(0, r, n, dtype=torch.float64).tolist() for n in d],
-        said.EACH_STAGE,
-    ),
-    "one rate a stage": (lambda d, r: [[r * i / max(len(d) - 1, 1)] * n for i, n in enumerate(d)], said.BY_STAGE),
-    "n steps": (lambda d, r: cut([r * i / sum(d) for i in range(sum(d))], d), said.N_STEPS),
-    "from one on": (lambda d, r: cut([r * (i + 1) / sum(d) for i in range(sum(d))], d), said.FROM_ONE),
-    "constant": (lambda d, r: [[r] * n for n in d], said.CONSTANT),
-    "falling": (
-        lambda d, r: cut(torch.linspace(r, 0, sum(d), dtype=torch.float64).tolist() if sum(d) > 1 else [0.0], d),
-        said.FALLING,
-    ),
-    "one flat list": (lambda d, r: [r * i / max(sum(d) - 1, 1) for i in range(sum(d))], said.FLAT),
-    "divides by nothing": (lambda d, r: cut([r * i / (sum(d) - 1) for i in range(sum(d))], d), said.RATES_CALL),
-    "sums": (lambda d, r: [[sum(d) * r] for _ in d], said.RATES),
-}
+def by_numpy(depths, last):
+    return np.split(np.arange(sum(depths)) * last / max(sum(depths) - 1, 1), np.cumsum(depths)[:-1])
 
 
-# ---------------------------------------------------------------- exercise 2: parameters
+# ---------------------------------------------------------------- exercise 2
 def by_building(depths, dims, num_classes=1000):
     with torch.device("meta"):
         return sum(p.numel() for p in cnx.ConvNeXt(depths, dims, num_classes=num_classes).parameters())
 
 
-def by_formula(depths, dims, num_classes=1000):
+def by_formula(depths, dims, num_classes=1000, less=lambda d, c, n: 0):
     c = dims[-1]
     total = 51 * dims[0] + 2 * c + (c + 1) * num_classes
     total += sum(2 * a + (4 * a + 1) * b for a, b in zip(dims, dims[1:], strict=False))
-    return total + sum(n * c * (8 * c + 58) for n, c in zip(depths, dims, strict=True))
+    return (
+        total + sum(n * c * (8 * c + 58) for n, c in zip(depths, dims, strict=True)) - less(depths, dims, num_classes)
+    )
 
 
-def less(part):
-    return lambda d, c, n=1000: by_formula(d, c, n) - part(d, c, n)
+class Count:
+    def __call__(self, depths, dims, num_classes=1000, extra=0):
+        return np.int64(by_formula(depths, dims, num_classes)) + extra
 
 
-def norms_behind(d, c, n=1000):
-    return by_formula(d, c, n) + sum(2 * b - 2 * a for a, b in zip(c, c[1:], strict=False))
-
-
-PARAMETERS_RIGHT = {"built": by_building, "formula": by_formula}
-PARAMETERS_WRONG = {
-    "no stem": (less(lambda d, c, n: 51 * c[0]), said.NO_STEM),
-    "no norm in the stem": (less(lambda d, c, n: 2 * c[0]), said.NO_STEM_NORM),
-    "no downsampling": (
-        less(lambda d, c, n: sum(2 * a + (4 * a + 1) * b for a, b in zip(c, c[1:], strict=False))),
-        said.NO_DOWNSAMPLES,
-    ),
-    "4aa": (less(lambda d, c, n: sum(4 * a * (b - a) for a, b in zip(c, c[1:], strict=False))), said.NARROW_DOWNSAMPLE),
-    "norm behind the convolution": (norms_behind, said.DOWNSAMPLE_NORM),
-    "no gamma": (less(lambda d, c, n: sum(x * y for x, y in zip(d, c, strict=True))), said.NO_GAMMA),
-    "no classifier": (less(lambda d, c, n: 2 * c[-1] + (c[-1] + 1) * n), said.NO_HEAD),
-    "no last norm": (less(lambda d, c, n: 2 * c[-1]), said.NO_HEAD_NORM),
-    "no biases of the classes": (less(lambda d, c, n: n), said.NO_HEAD_BIAS),
-    "1000 classes always": (lambda d, c, n=1000: by_formula(d, c), said.FIXED_CLASSES),
-    "widths from the first": (
-        lambda d, c, n=1000: by_formula(d, (c[0], 2 * c[0], 4 * c[0], 8 * c[0]), n),
-        said.DOUBLED,
-    ),
-    "one block a stage": (lambda d, c, n=1000: by_formula((1, 1, 1, 1), c, n), said.PARAMETERS),
-    "no default": (lambda d, c, n: by_formula(d, c, n), said.PARAMETERS_CALL),
-}
-
-
-# ---------------------------------------------------------------- exercise 3: rename
+# ---------------------------------------------------------------- exercise 3
 BLOCK = {"0": "dwconv", "2": "norm", "3": "pwconv1", "5": "pwconv2"}
 
 
-def renamer(
-    *, stage=0, down=0, stem=("conv", "norm"), layer=("norm", "conv"), gamma="gamma", block=BLOCK, head=("norm", "head")
-):
-    def rename(name):
-        parts = name.split(".")
-        if parts[0] == "classifier":
-            return f"{head[int(parts[1]) // 2]}.{parts[2]}"
-        number = int(parts[1])
-        if number == 0:
-            return f"stem.{stem[int(parts[2])]}.{parts[3]}"
-        if number % 2 == 0:
-            return f"downsamples.{number // 2 - 1 + down}.{layer[int(parts[2])]}.{parts[3]}"
-        place = f"stages.{number // 2 + stage}.{parts[2]}"
-        return f"{place}.{gamma}" if parts[3] == "layer_scale" else f"{place}.{block[parts[4]]}.{parts[5]}"
-
-    return rename
+def by_parts(name, norm_first=("norm", "conv"), first=0, gamma="gamma", head=("norm", "", "head")):
+    kind, *parts = name.split(".")
+    if kind == "classifier":
+        return f"{head[int(parts[0])]}.{parts[1]}"
+    place, number = divmod(int(parts[0]), 2)
+    if number:
+        block = f"stages.{place + first}.{parts[1]}"
+        return f"{block}.{gamma}" if parts[2] == "layer_scale" else f"{block}.{BLOCK[parts[3]]}.{parts[4]}"
+    if place:
+        return f"downsamples.{place - 1}.{norm_first[int(parts[1])]}.{parts[2]}"
+    return f"stem.{('conv', 'norm')[int(parts[1])]}.{parts[2]}"
 
 
 def by_replacing(name):
-    name = name.replace("features.0.0", "stem.conv").replace("features.0.1", "stem.norm")
-    for i in range(3):
-        name = name.replace(f"features.{2 * i + 2}.0", f"downsamples.{i}.norm").replace(
-            f"features.{2 * i + 2}.1", f"downsamples.{i}.conv"
+    for number in range(1, 8):
+        new = f"stages.{number // 2}" if number % 2 else f"downsamples.{number // 2 - 1}"
+        name = name.replace(f"features.{number}.", f"{new}.")
+    for old, new in BLOCK.items():
+        name = name.replace(f"block.{old}.", f"{new}.")
+    if name.startswith("downsamples"):
+        name = ".".join(
+            {"0": "norm", "1": "conv"}.get(part, part) if i == 2 else part for i, part in enumerate(name.split("."))
         )
-    for i in range(4):
-        name = name.replace(f"features.{2 * i + 1}.", f"stages.{i}.")
-    for number, part in BLOCK.items():
-        name = name.replace(f"block.{number}", part)
-    return name.replace("layer_scale", "gamma").replace("classifier.0", "norm").replace("classifier.2", "head")
+    name = (
+        name.replace("features.0.0", "stem.conv").replace("features.0.1", "stem.norm").replace("layer_scale", "gamma")
+    )
+    return name.replace("classifier.0", "norm").replace("classifier.2", "head")
 
 
-RENAME_RIGHT = {"split": renamer(), "replaced": by_replacing}
-RENAME_WRONG = {
-    "stage one too high": (renamer(stage=1), said.STAGE_SHIFTED),
-    "layer one too high": (renamer(down=1), said.DOWN_SHIFTED),
-    "downsampling turned round": (renamer(layer=("conv", "norm")), said.DOWN_ORDER),
-    "stem turned round": (renamer(stem=("norm", "conv")), said.STEM_ORDER),
-    "layer_scale kept": (renamer(gamma="layer_scale"), said.GAMMA_NAME),
-    "linear layers swapped": (renamer(block=BLOCK | {"3": "pwconv2", "5": "pwconv1"}), said.PW_SWAPPED),
-    "classifier swapped": (renamer(head=("head", "norm")), said.HEAD_SWAPPED),
-    "classifier kept": (renamer(head=("classifier.norm", "classifier.head")), said.HEAD_KEPT),
-    "name as it is": (lambda name: name, said.RENAME),
-    "only stages": (lambda name: f"stages.{int(name.split('.')[4])}", said.RENAME_CALL),
-}
+# ---------------------------------------------------------------- exercise 4
+def by_search(budget, depth=2, start=8, step=8, end=4000, less=0, thrice=3):
+    depths = (depth, depth, thrice * depth, depth)
+    widths = [c for c in range(start, end, step) if by_formula(depths, (c, 2 * c, 4 * c, 8 * c)) <= budget - less]
+    c = max(widths)
+    return depths, (c, 2 * c, 4 * c, 8 * c)
 
-
-# ---------------------------------------------------------------- exercise 4: widest
-def search(
-    budget, depth=2, *, fits=lambda n, b: n <= b, step=8, ratio=(1, 1, 3, 1), wide=(1, 2, 4, 8), count=by_formula
-):
-    depths = tuple(depth * r for r in ratio)
-    c = step
-    while fits(count(depths, [(c + step) * w for w in wide]), budget):
-        c += step
-    return depths, [c * w for w in wide]
-
-
-def too_far(budget, depth=2):
-    depths, dims = search(budget, depth)
-    return depths, [dim + 8 * w for dim, w in zip(dims, (1, 2, 4, 8), strict=True)]
-
-
-WIDEST_RIGHT = {"search": search, "built": lambda budget, depth=2: search(budget, depth, count=by_building)}
-WIDEST_WRONG = {
-    "one too far": (too_far, said.OVER_BUDGET),
-    "below, not at": (lambda b, depth=2: search(b, depth, fits=lambda n, b: n < b), said.STRICT),
-    "any width": (lambda b, depth=2: search(b, depth, step=1), said.NOT_BY_EIGHT),
-    "equal depths": (lambda b, depth=2: search(b, depth, ratio=(1, 1, 1, 1)), said.EVEN_DEPTHS),
-    "equal widths": (lambda b, depth=2: search(b, depth, wide=(1, 1, 1, 1)), said.SAME_WIDTH),
-    "without classifier": (
-        lambda b, depth=2: search(b, depth, count=lambda d, c: by_formula(d, c, 0) - 2 * c[-1]),
-        said.NO_CLASSES,
-    ),
-    "depth 2 always": (lambda b, depth=2: search(b), said.FIXED_DEPTH),
-    "dims first": (lambda b, depth=2: search(b, depth)[::-1], said.DIMS_FIRST),
-    "always atto": (lambda b, depth=2: ((2, 2, 6, 2), (40, 80, 160, 320)), said.WIDEST),
-    "no default": (lambda b, depth: search(b, depth), said.WIDEST_CALL),
-}
 
 RIGHT = {
-    check.drop_path_rates: RATES_RIGHT,
-    check.parameters: PARAMETERS_RIGHT,
-    check.rename: RENAME_RIGHT,
-    check.widest: WIDEST_RIGHT,
-}
+    check.drop_path_rates: {"linspace": by_linspace, "counting": by_counter, "NumPy": by_numpy},
+    check.parameters: {"built": by_building, "partial": partial(by_formula), "an object": Count()},
+    check.rename: {"parts": by_parts, "replacing": by_replacing, "partial": partial(by_parts, first=0)},
+    check.widest: {"search": by_search, "lists": lambda b, d=2: [list(part) for part in by_search(b, d)], "NumPy": lambda b, d=2: np.array(by_search(b, d))},
+}  # fmt: skip
 WRONG = {
-    check.drop_path_rates: RATES_WRONG,
-    check.parameters: PARAMETERS_WRONG,
-    check.rename: RENAME_WRONG,
-    check.widest: WIDEST_WRONG,
-}
+    check.drop_path_rates: {
+        "anew in each stage": (lambda d, r: [torch.linspace(0, r, n, dtype=torch.float64).tolist() for n in d], "starts anew in each stage"),
+        "n steps": (lambda d, r: by_counter(d, r, step=r / sum(d)), "n - 1 steps"),
+        "flat": (lambda d, r: sum(map(list, by_counter(d, r)), []), "in one list"),
+        "constant": (lambda d, r: [[r] * n for n in d], "every block has the last rate"),
+        "divides by nothing": (lambda d, r: by_counter(d, r, step=r / (sum(d) - 1)), "no steps to divide by"),
+    },
+    check.parameters: {
+        "no stem": (partial(by_formula, less=lambda d, c, n: 51 * c[0]), "the stem is missing"),
+        "no gamma": (partial(by_formula, less=lambda d, c, n: sum(x * y for x, y in zip(d, c, strict=True))), "layer scale is missing"),
+        "no biases of the classes": (partial(by_formula, less=lambda d, c, n: n), "the classifier's biases are missing"),
+        "1000 classes": (lambda d, c, n=1000: by_formula(d, c), "num_classes is not used"),
+        "doubled": (lambda d, c, n=1000: by_formula(d, [c[0] * 2**i for i in range(len(c))], n), "read them from dims"),
+    },
+    check.rename: {
+        "stages from one": (partial(by_parts, first=1), "the number of the stage is one too high"),
+        "convolution first": (partial(by_parts, norm_first=("conv", "norm")), "a downsampling layer is norm, then convolution"),
+        "layer_scale": (partial(by_parts, gamma="layer_scale"), "called gamma here"),
+        "head first": (partial(by_parts, head=("head", "", "norm")), "the classifier's 0 is the norm"),
+        "as it is": (lambda name: name, "the input came back as it was"),
+    },
+    check.widest: {
+        "starts at 40": (lambda b, d=2: by_search(max(b, by_formula((d, d, 3 * d, d), (40, 80, 160, 320))), d, start=40), "begin with 8"),
+        "stops at 192": (partial(by_search, end=193), "the search ends too early"),
+        "exact budgets refused": (lambda b, d=2: by_search(b, d, less=1) if b > by_formula((d, d, 3 * d, d), (8, 16, 32, 64)) else by_search(b, d), "fits too: <="),
+        "depth 2 always": (lambda b, d=2: by_search(max(b, by_formula((2, 2, 6, 2), (8, 16, 32, 64)))), "the depth argument is not used"),
+        "even depths": (partial(by_search, thrice=1), "three times as many blocks"),
+    },
+}  # fmt: skip
 NONSENSE = [lambda *a: [[object()]], lambda *a: {1: nn.ReLU}, lambda *a: ((0, 0), None)]

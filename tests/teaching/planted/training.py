@@ -1,7 +1,6 @@
 """Right and wrong answers to the exercises of notebook 07, spelled as somebody else would."""
 
 import itertools
-import math
 from functools import partial
 
 import numpy as np
@@ -11,17 +10,16 @@ from ultralytics.utils.torch_utils import EarlyStopping, ModelEMA
 from cnx_tutorial.teaching import check
 
 
-def by_interpolation(step, steps, epochs, lr0, lrf, warmup_epochs, whole=True, end=1, top=False, longest=1, first=0):
+def by_interpolation(step, steps, epochs, lr0, lrf, warmup_epochs, whole=True, end=1, top=False, longest=1):
     epoch, warmup = step // steps if whole else step / steps, steps * min(warmup_epochs, epochs - longest)
     falling = np.interp(epoch, [0, epochs], [lr0, lr0 * lrf * end])
-    if step >= warmup:
-        return falling
-    return np.interp(step + first, [0, warmup], [0, lr0 if top else falling])
+    return falling if step >= warmup else np.interp(step, [0, warmup], [0, lr0 if top else falling])
 
 
 def by_lerp(step, steps, epochs, lr0, lrf, warmup_epochs):
     line = torch.lerp(torch.tensor(lr0).double(), torch.tensor(lr0 * lrf).double(), step // steps / epochs)
-    return line * min(step / max(min(warmup_epochs, epochs - 1) * steps, 1e-9), 1) if warmup_epochs and epochs > 1 else line
+    warmup = min(warmup_epochs, epochs - 1) * steps
+    return line * step / warmup if step < warmup else line
 
 
 def by_ranges(images, batch, nbs, epochs, to=round, over=True, kind=int):
@@ -40,10 +38,10 @@ def by_ultralytics(values, decay=0.9999, tau=2000):
     return np.array(averages)
 
 
-def accumulated(values, decay=0.9999, tau=2000, first=1, ramp=lambda i, tau: -math.expm1(-i / tau), swap=False):
+def accumulated(values, decay=0.9999, tau=2000, first=1, ramp=lambda i, tau: -np.expm1(-i / tau), swap=False):
     shares = [decay * ramp(i, tau) for i in range(first, len(values) + first)]
-    mixed = lambda a, p: (a - p[1]) * (1 - p[0] if swap else p[0]) + p[1]  # noqa: E731
-    return tuple(itertools.accumulate(zip(shares, values[1:], strict=False), mixed, initial=values[0]))
+    pairs = [(1 - share if swap else share, value) for share, value in zip(shares, values[1:], strict=False)]
+    return tuple(itertools.accumulate(pairs, lambda a, pair: pair[0] * (a - pair[1]) + pair[1], initial=values[0]))
 
 
 def by_stopper(fitness, patience):
@@ -66,7 +64,7 @@ def counted(fitness, patience, new=lambda value, best: value > best or best == 0
 
 RIGHT = {
     check.lr_at: {"interpolated": by_interpolation, "tensors": by_lerp, "partial": partial(by_interpolation, end=1)},
-    check.optimizer_steps: {"ranges": by_ranges, "a tensor": partial(by_ranges, kind=torch.tensor), "NumPy": lambda i, b, n, e, *rest: np.ceil(i / b).astype(int) * e // max(np.rint(n / b).astype(int), 1)},
+    check.optimizer_steps: {"range": by_ranges, "partial": partial(by_ranges), "or": lambda i, b, n, t: -(-i // b) * t // (round(n / b) or 1)},
     check.ema_of: {"Ultralytics": by_ultralytics, "accumulated": accumulated, "partial": partial(accumulated, first=1)},
     check.epochs_trained: {"Ultralytics": by_stopper, "counted": counted, "NumPy": lambda fitness, patience=50: np.array(counted(fitness, patience))},
 }  # fmt: skip

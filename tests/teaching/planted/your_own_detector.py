@@ -61,13 +61,12 @@ def small(width=0.15, rows=(), **keys):
     return {**d, "nc": 2, "grn": True, **keys}
 
 
-SIZES = {3: (3, 256), 5: (9, 512), 7: (3, 768)}
-V2_ROWS = [("backbone", i, [-1, n, "ConvNeXt_Block", [c, 7, 4, 0.0, None, True]]) for i, (n, c) in SIZES.items()]
+ROWS = [("backbone", i, [-1, 3, "ConvNeXt_Block", [c, 7, 4, 0, None, True]]) for i, c in ((3, 256), (5, 512))]
 RIGHT = {
-    check.response_norm: {"addcmul": norm, "library": by_library, "image by image": lambda x, weight, bias, eps=1e-6: torch.cat([norm(image, weight, bias, eps=eps) for image in x.split(1)])},
+    check.response_norm: {"addcmul": norm, "library": by_library, "each": lambda x, *rest: torch.cat([norm(i, *rest) for i in x.split(1)])},
     check.carried_over: {"loop": by_loop, "sets": by_sets, "tensors": partial(by_loop, handed=torch.tensor)},
     check.to_input: {"by hand": by_hand, "PyTorch": by_torch, "OpenCV": lambda image: cv2.dnn.blobFromImage(image, 1 / 255, swapRB=True)},
-    check.my_v2: {"one key": small, "in the rows": partial(small, rows=V2_ROWS, grn=False), "other scale": lambda *rest: small(scales={"s": [0.33, 0.125, 512]}, scale="s")},
+    check.my_v2: {"key": small, "rows": partial(small, rows=ROWS, layer_scale=None), "s": partial(small, scales={"s": [0.33, 0.1, 512]}, scale="s")},
 }  # fmt: skip
 WRONG = {
     check.response_norm: {
@@ -97,6 +96,5 @@ WRONG = {
         "a C2f left": (partial(small, rows=[("backbone", 3, [-1, 3, "C2f", [256, True]])]), "a block of YOLO's is left in the backbone"),
         "no stride 4": (partial(small, rows=[("backbone", 0, [-1, 1, "ConvNeXtStem", [64, 4, 4]])]), "have other strides"),
         "too large": (partial(small, 0.33), "make it narrower with the width of n"),
-        "a name": (lambda: "yolov8n-convnext.yaml", "return a dictionary with nc, backbone and head"),
     },
 }  # fmt: skip
