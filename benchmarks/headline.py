@@ -24,7 +24,14 @@ STEPS = [STOCK, P2, ONE_WAY, NARROW, CONTROL, OURS]  # from YOLOv8n to ours, one
 SMALL = {"imgsz": 192, "epochs": 40, "val": False, "device": "cpu"}
 COMPARISONS: dict[str, dict] = {
     "bccd": {"model": OURS, "against": [STOCK, ARTICLE, CONTROL], "data": "bccd.yaml", **SMALL},
-    "smears": {"model": OURS, "against": [STOCK, ARTICLE, CONTROL, P2], "data": "smears.yaml", **SMALL, "epochs": 12, "lr0": 0.02},
+    "smears": {
+        "model": OURS,
+        "against": [STOCK, ARTICLE, CONTROL, P2],
+        "data": "smears.yaml",
+        **SMALL,
+        "epochs": 12,
+        "lr0": 0.02,
+    },
     "bccd_s": {"model": "yolov8s-convnext.yaml", "against": "yolov8s.yaml", "data": "bccd.yaml", **SMALL, "lr0": 0.02},
     "opponents": {
         "model": OURS,

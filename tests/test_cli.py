@@ -207,7 +207,9 @@ def test_a_yaml_with_a_wrong_row_is_one_message(few, tmp_path):
 
 
 def test_data_smears_and_audit(tmp_path):
-    run = cnx("data", "smears", "--out", "mine", "--seed", "5", "--train", "3", "--val", "2", "--test", "0", cwd=tmp_path)
+    run = cnx(
+        "data", "smears", "--out", "mine", "--seed", "5", "--train", "3", "--val", "2", "--test", "0", cwd=tmp_path
+    )
     assert run.returncode == 0 and "cnx train data=mine.yaml" in run.stdout
     assert len(list((tmp_path / "mine" / "images" / "train").iterdir())) == 3
     assert cnx("data", "audit", "mine.yaml", cwd=tmp_path).returncode == 0

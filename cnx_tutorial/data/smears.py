@@ -1,7 +1,7 @@
 """Draw blood smears: pictures of red cells, white cells and platelets whose boxes are known exactly, because we drew them.
 
-Why: a detection set that needs no download, trains in minutes on a CPU, and is as hard in kind as a real one: cells touch, overlap and are cut by
-the edge, some red cells are pale, white cells come in five kinds, the picture may be out of focus, badly lit or tinted, and specks of stain and debris
+Why: a detection set that needs no download, trains in minutes on a CPU, and is as hard in kind as a real one. Cells touch, overlap and are cut by
+the edge; some red cells are pale; white cells come in five kinds; a picture may be out of focus, badly lit or tinted; and specks of stain and debris
 lie about that look like platelets and have no label. Each picture has its own seed, so one can be drawn again alone.
 Classes, sizes and counts after Shenggan/BCCD_Dataset, at half its resolution; all drawing is ours.
 """
@@ -49,13 +49,20 @@ def draw_smear(rng: np.random.Generator, width: int = WIDTH, height: int = HEIGH
 def place_cells(rng: np.random.Generator, width: int, height: int) -> list[tuple]:
     """Find room for the cells: (class, x, y, a, b, angle, bumps), ellipses with half-axes a and b, and what `outline` does with bumps."""
     crowd = width * height / (WIDTH * HEIGHT)
-    wanted = [2] * rng.binomial(2, 0.5) + [1] * int(rng.integers(5, 22) * crowd) + [0] * rng.choice([0, 1, 1, 2, 2, 3, 5])
+    wanted = (
+        [2] * rng.binomial(2, 0.5) + [1] * int(rng.integers(5, 22) * crowd) + [0] * rng.choice([0, 1, 1, 2, 2, 3, 5])
+    )
     closest = rng.uniform(0.55, 0.95)  # how far apart the centres of two red cells are at least, in sums of their radii
     cells: list[tuple] = []
     for kind in wanted:
         radius = {0: rng.uniform(6, 12), 1: rng.uniform(18, 28), 2: rng.uniform(29, 58)}[kind]
         slim = {0: 0.75, 1: 0.7, 2: 0.82}[kind]
-        shape = (radius, radius * rng.uniform(slim, 1), rng.uniform(0, np.pi), irregular(rng, (0.06, 0.022, 0.015)[kind]))
+        shape = (
+            radius,
+            radius * rng.uniform(slim, 1),
+            rng.uniform(0, np.pi),
+            irregular(rng, (0.06, 0.022, 0.015)[kind]),
+        )
         for _ in range(60):
             x, y = (rng.uniform(-0.3 * radius, side + 0.3 * radius) for side in (width, height))
             same = [o for o in cells if o[0] == kind]
@@ -97,7 +104,12 @@ def box_of(cell: tuple, width: int, height: int) -> Box:
     rim = outline(way, *rest or [()])
     along, across = a * rim * np.cos(way), b * rim * np.sin(way)
     u, v = along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)
-    left, top, right, bottom = max(x + u.min(), 0), max(y + v.min(), 0), min(x + u.max(), width), min(y + v.max(), height)
+    left, top, right, bottom = (
+        max(x + u.min(), 0),
+        max(y + v.min(), 0),
+        min(x + u.max(), width),
+        min(y + v.max(), height),
+    )
     return (kind, *(round(float(side), 1) for side in (left, top, right, bottom)))
 
 
@@ -120,7 +132,9 @@ def paint(picture: np.ndarray, colour: np.ndarray, opacity: np.ndarray) -> None:
     picture += opacity[..., None] * (colour - picture)
 
 
-def distance(picture: np.ndarray, x: float, y: float, a: float, b: float, angle: float, bumps: tuple = ()) -> np.ndarray:
+def distance(
+    picture: np.ndarray, x: float, y: float, a: float, b: float, angle: float, bumps: tuple = ()
+) -> np.ndarray:
     """(H, W) distance from the centre in units of the outline: 1 on the rim."""
     v, u = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]] + 0.5
     u, v = u - x, v - y
@@ -164,7 +178,9 @@ def white_cell(picture, rng, stain, x, y, a, b, angle, bumps=()) -> None:
         spot = distance(picture, x + away * b * np.cos(way), y + away * b * np.sin(way), long * b, short * b, way)
         opacity = np.maximum(opacity, inside(spot, short * b, 8 if kind == "burst" else 3))
     mottle = rng.normal(0, 1, (d.shape[0] // 4 + 1, d.shape[1] // 4 + 1)).repeat(4, 0).repeat(4, 1)
-    paint(picture, nucleus, (0.88 + 0.05 * mottle[: d.shape[0], : d.shape[1]]).clip(0, 1) * opacity * inside(d * 1.04, a))
+    paint(
+        picture, nucleus, (0.88 + 0.05 * mottle[: d.shape[0], : d.shape[1]]).clip(0, 1) * opacity * inside(d * 1.04, a)
+    )
 
 
 def nuclei(rng: np.random.Generator, kind: str) -> list[tuple[float, float, float, float]]:
@@ -178,7 +194,10 @@ def nuclei(rng: np.random.Generator, kind: str) -> list[tuple[float, float, floa
         return [(0.36, turn + way, 0.36, 0.4) for way in np.linspace(-1.3, 1.3, 7)]
     lobes = 2 if kind == "grains" else int(rng.integers(2, 6))
     spread = 2 * np.pi / lobes * rng.uniform(0.75, 1)
-    return [(rng.uniform(0.3, 0.45), turn + i * spread, rng.uniform(0.3, 0.46), rng.uniform(0.26, 0.4)) for i in range(lobes)]
+    return [
+        (rng.uniform(0.3, 0.45), turn + i * spread, rng.uniform(0.3, 0.46), rng.uniform(0.26, 0.4))
+        for i in range(lobes)
+    ]
 
 
 def platelet(picture, rng, stain, x, y, a, b, angle, bumps=()) -> None:
@@ -193,7 +212,11 @@ def litter(picture: np.ndarray, rng: np.random.Generator, cells: list[tuple]) ->
     """What is no cell and has no label: specks of stain, debris, rings of dust. None lies on a cell of `cells`."""
     height, width = picture.shape[:2]
     for _ in range(rng.integers(0, 8)):
-        x, y, kind = rng.uniform(0, width), rng.uniform(0, height), rng.choice(["stain", "debris", "ring"], p=[0.5, 0.3, 0.2])
+        x, y, kind = (
+            rng.uniform(0, width),
+            rng.uniform(0, height),
+            rng.choice(["stain", "debris", "ring"], p=[0.5, 0.3, 0.2]),
+        )
         radius = {"stain": rng.uniform(1.5, 5), "debris": rng.uniform(5, 13), "ring": rng.uniform(2, 5)}[kind]
         if any(np.hypot(x - o[1], y - o[2]) < radius + 1.2 * o[3] for o in cells):
             continue
@@ -202,7 +225,9 @@ def litter(picture: np.ndarray, rng: np.random.Generator, cells: list[tuple]) ->
         if kind == "stain":  # as dark as a nucleus, with a hard edge and no coat
             paint(part, np.array([84, 66, 138]) + rng.uniform(-24, 24), rng.uniform(0.6, 0.95) * inside(d, radius, 1))
         elif kind == "debris":  # as large as a platelet, grey or brown
-            paint(part, np.array([150, 140, 132]) + rng.uniform(-24, 24, 3), rng.uniform(0.3, 0.7) * inside(d, radius, 2))
+            paint(
+                part, np.array([150, 140, 132]) + rng.uniform(-24, 24, 3), rng.uniform(0.3, 0.7) * inside(d, radius, 2)
+            )
         else:
             paint(part, np.array([110, 110, 112]), 0.7 * np.exp(-(((d - 0.8) / 0.25) ** 2)))
 
@@ -230,7 +255,9 @@ def draw(
         ValueError: train or val would be empty, or test is negative.
     """
     if min(train, val) < 1 or test < 0:
-        raise ValueError(f"train and val need at least one picture each, test 0 or more; given train={train}, val={val}, test={test}")
+        raise ValueError(
+            f"train and val need at least one picture each, test 0 or more; given train={train}, val={val}, test={test}"
+        )
     out = Path(out)
     may_write(out, overwrite)
     with staging_beside(out) as staging:

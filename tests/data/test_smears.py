@@ -34,7 +34,9 @@ def test_drawing_again_gives_the_committed_labels_byte_for_byte(tmp_path):
 
 
 def test_another_seed_draws_another_set(tmp_path):
-    one, other = (smears.draw(tmp_path / str(seed), seed=seed, train=2, val=1, test=0, progress=False) for seed in (0, 1))
+    one, other = (
+        smears.draw(tmp_path / str(seed), seed=seed, train=2, val=1, test=0, progress=False) for seed in (0, 1)
+    )
     assert tree(one) != tree(other)
 
 
@@ -51,7 +53,13 @@ def test_boxes_are_tight_around_what_was_drawn():
 
 def test_a_plain_ellipse_has_the_box_that_one_works_out_by_hand():
     assert smears.box_of((0, 205, 60, 9, 8, 0.0), 240, 120) == (0, 196.0, 52.0, 214.0, 68.0)
-    assert smears.box_of((1, 5, 60, 9, 8, np.pi / 2), 240, 120) == (1, 0, 51.0, 13.0, 69.0)  # turned, and cut by the edge
+    assert smears.box_of((1, 5, 60, 9, 8, np.pi / 2), 240, 120) == (
+        1,
+        0,
+        51.0,
+        13.0,
+        69.0,
+    )  # turned, and cut by the edge
 
 
 def test_specks_and_debris_are_drawn_beside_the_cells_and_have_no_box():
@@ -69,7 +77,12 @@ def test_pictures_are_hard_in_the_ways_that_are_promised():
     """Cells overlap and are cut by the edge; the light, the colour and the sharpness differ from picture to picture."""
     pictures = [smears.draw_smear(np.random.default_rng(seed)) for seed in range(30)]
     arrays = [np.asarray(image, dtype=float) for image, _ in pictures]
-    edges = [box for _, boxes in pictures for box in boxes if 0 in box[1:3] or box[3] == smears.WIDTH or box[4] == smears.HEIGHT]
+    edges = [
+        box
+        for _, boxes in pictures
+        for box in boxes
+        if 0 in box[1:3] or box[3] == smears.WIDTH or box[4] == smears.HEIGHT
+    ]
     assert len(edges) > 60
     corners = [array[0, 0].mean() - array[-1, -1].mean() for array in arrays]
     casts = [array.mean((0, 1)) - array.mean() for array in arrays]

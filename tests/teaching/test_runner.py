@@ -39,7 +39,7 @@ def test_loop_that_swallows_everything_is_abandoned(capsys):
 
 
 def test_endless_layer_in_a_stem_is_cut_off(capsys):
-    check.small_cell_stem(lambda: stem_and_downsample.changed(forward=endless)(3, 96), seconds=0.5)
+    check.small_cell_stem(lambda: stem_and_downsample.Endless(3, 96), seconds=0.5)
     assert "a loop that never ends" in capsys.readouterr().out
 
 
@@ -77,30 +77,38 @@ def test_layer_of_the_learner_is_left_as_it_was():
     assert stem.training and {parameter.dtype for parameter in stem.parameters()} == {torch.float32}
 
 
-@pytest.mark.parametrize(("dim", "kernel_size", "expansion"), convnext_block.CHECKS.BLOCKS)
+@pytest.mark.parametrize(("dim", "kernel_size", "expansion"), [(96, 7, 4), (40, 3, 6), (10, 11, 3)])
 def test_checkers_count_is_that_of_the_built_block(dim, kernel_size, expansion):
-    block = convnext_block.by_building(dim, kernel_size, expansion)
-    assert convnext_block.CHECKS._count(dim, kernel_size, expansion) == block
+    counted = check.count_parameters.table.right(dim, kernel_size, expansion)
+    assert counted == convnext_block.by_building(dim, kernel_size, expansion)
 
 
-@pytest.mark.parametrize(("dim", "budget"), convnext_block.CHECKS.BUDGETS)
-def test_checkers_best_pair_is_that_of_a_search_over_all_pairs(dim, budget):
-    assert convnext_block.CHECKS._best(dim, budget) == convnext_block.every_pair(dim, budget)
+def test_checkers_best_pair_is_that_of_a_search_over_all_pairs():
+    for dim, budget in check.two_blocks.table.questions[:12]:
+        assert check.two_blocks.table.right(dim, budget) == convnext_block.every_pair(dim, budget)
 
 
-def test_measured_receptive_field_is_the_formula():
-    assert [convnext_block.CHECKS._receptive_field(8, k, 2) for k in (3, 7, 13)] == [5, 13, 25]
+def test_checkers_names_are_those_of_torchvision():
+    from torchvision.models import convnext_tiny
+
+    from cnx_tutorial.nn.weight_names import translate
+
+    theirs = translate(convnext_tiny(num_classes=2).state_dict(), "torchvision")[1]
+    expected = {given: ours for ours, (given, _) in theirs.items()}
+    assert {name: check.rename.table.right(name) for name in expected} == expected
+    assert set(expected) <= {name for (name,) in check.rename.table.questions}
 
 
 def test_nbgraders_autograder_gets_an_exception(monkeypatch):
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    with pytest.raises(check.CheckFailed):
-        check.normalize(lambda x, eps=1e-6: x)
+    for phase in ("autograde", "validate"):
+        monkeypatch.setenv("NBGRADER_EXECUTION", phase)
+        with pytest.raises(check.CheckFailed):
+            check.normalize(lambda x, eps=1e-6: x)
 
 
 def test_message_survives_a_console_without_ticks(monkeypatch):
     console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="strict")
     monkeypatch.setattr(sys, "stdout", console)
-    check.normalize(layernorm.NORMALIZE_RIGHT["PyTorch"])
+    check.normalize(layernorm.by_loop)
     console.flush()
     assert b"normalize: mean 0" in console.buffer.getvalue()

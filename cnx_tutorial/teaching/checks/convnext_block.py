@@ -4,7 +4,6 @@ from itertools import permutations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from cnx_tutorial.teaching.checks.drop_path import numbers
 from cnx_tutorial.teaching.checks.engine import Steps, function

@@ -148,7 +148,7 @@ RIGHT = {
     check.patchify: {"F.unfold": by_unfold, "a loop": by_loop, "Tensor.unfold": by_tensor_unfold},
     check.strides: {"loop": in_a_loop, "NumPy": by_cumprod, "tuple": lambda rows: tuple(map(float, in_a_loop(rows)))},
     check.downsample: {"by hand": ByHand, "the library's parts": WithCnx, "subclass": type("Own", (ByHand,), {})},
-    check.small_cell_stem: {"8x8": lambda: cnx.ConvNeXtStem(3, 96, 8, 4, 2), "two convolutions": lambda: stem(16, 96), "a lambda with a default": lambda width=12: stem(width, 96)},
+    check.small_cell_stem: {"8x8": lambda: cnx.ConvNeXtStem(3, 96, 8, 4, 2), "two convolutions": lambda: stem(4, 96, kernel=5), "a lambda with a default": lambda width=6: stem(width, 96, kernel=5)},
 }  # fmt: skip
 WRONG = {
     check.output_size: {
