@@ -14,6 +14,7 @@ os.environ["YOLO_OFFLINE"], os.environ["YOLO_AUTOINSTALL"] = "1", "0"
 os.environ["OPENCV_LOG_LEVEL"] = "SILENT"  # it would report each broken image
 
 import argparse  # noqa: E402
+import gc  # noqa: E402
 import sys  # noqa: E402
 
 from tests.fuzz.engine import Tried, tried  # noqa: E402
@@ -42,6 +43,8 @@ def main() -> int:
         if args.kind and kind.name not in args.kind:
             continue
         results.append(tried(kind, args.examples, args.seed))
+        gc.collect()
+        gc.freeze()  # Hypothesis keeps millions of objects; without this every later collection walks through them again
         print(
             f"{kind.name}: {results[-1].count} examples, {results[-1].seconds:.0f} s, {dict(results[-1].taken)}",
             flush=True,

@@ -15,7 +15,7 @@ def one_factor(rows: Tensor) -> bool:
     return bool(((rows - rows[:, :1]).abs() < 1e-6).all())
 
 
-LOOK = "look at drop_path(torch.ones(8, 1), 0.5, True): a sample is all zeros or all twos"
+LOOK = "a sample is either all zeros or x / (1 - drop_prob), and each has a draw of its own"
 ANY_AXES = "that works for four axes alone; give the draw one for each axis of x: (N, 1, ...) with x.ndim axes"
 DETACHED = "a .detach() or .data stands in the way: the gradient of what is kept is 1 / (1 - drop_prob)"
 
