@@ -7,7 +7,7 @@ named by hand starts its biases at a rate of 0.1. MuSGD reaches a higher mAP tha
 MODEL, DATA = "yolov8n-convnext.yaml", "smears.yaml"
 RECIPE = {
     "imgsz": 320,
-    "epochs": 25,
+    "epochs": 15,
     "batch": 16,
     "nbs": 16,
     "optimizer": "MuSGD",
