@@ -19,6 +19,7 @@ from cnx_tutorial.compare import results
 from cnx_tutorial.compare.comparison import Comparison, checked, compare
 from cnx_tutorial.compare.question import CHOOSING, understand
 from cnx_tutorial.compare.training import TrainingFailed
+from cnx_tutorial.recipe import RECIPE
 from tests.few import few_smears
 
 WORDS = [
@@ -183,11 +184,11 @@ def test_each_model_has_its_own_rate_and_the_grid_grows_once_at_its_edge(killed,
     Comparison(question, folder, place, lines.append).run()
     tried = [job for job in place.jobs if job[2] == CHOOSING and job[3] > 1]
     assert sorted(tried) == sorted(
-        [(label, lr0, CHOOSING, 25) for label in (ours, stock) for lr0 in (0.01, 0.02, 0.04)]
-        + [(stock, 0.08, CHOOSING, 25)]
+        [(label, lr0, CHOOSING, RECIPE["epochs"]) for label in (ours, stock) for lr0 in (0.01, 0.02, 0.04)]
+        + [(stock, 0.08, CHOOSING, RECIPE["epochs"])]
     )
     assert [job for job in place.jobs if job[2] != CHOOSING] == [
-        (label, lr0, seed, 25) for seed in (0, 1) for label, lr0 in ((ours, 0.02), (stock, 0.08))
+        (label, lr0, seed, RECIPE["epochs"]) for seed in (0, 1) for label, lr0 in ((ours, 0.02), (stock, 0.08))
     ]
     result = results.collect(folder, question)
     assert result["models"][stock]["beyond_the_grid"] == [0.08] and result["models"][stock]["at_the_edge"]
