@@ -57,7 +57,8 @@ def mutants(table: Exercise) -> Iterator[tuple[str, Callable]]:
         questions += [table.draw(rng) for _ in range(5 * table.drawn)]
     truth = [table.seen(table.right, question) for question in questions]
     for title, function in every_change(table.right):
-        if in_time(functools.partial(table.seen, function, questions[0]), 1.0) is not None:  # a step of 0, say: it never ends
+        # A step of 0, say, never ends.
+        if in_time(functools.partial(table.seen, function, questions[0]), 1.0) is not None:
             continue
         seen = (table.seen(function, question) for question in questions)
         if any(not table.alike(mine, right) for mine, right in zip(seen, truth, strict=True)):

@@ -138,7 +138,14 @@ def test_every_exercise_has_at_least_five_planted_mistakes_and_three_right_spell
 
 def test_every_module_of_checks_and_every_exercise_has_its_planted_mistakes():
     folder = Path(check.__file__).parent / "checks"
-    tables = {path.stem for path in folder.glob("*.py")} - {"__init__", "engine", "observe", "layer_engine", "runner", "drop_path"}
+    tables = {path.stem for path in folder.glob("*.py")} - {
+        "__init__",
+        "engine",
+        "observe",
+        "layer_engine",
+        "runner",
+        "drop_path",
+    }
     assert tables == set(MODULES)
     assert set(CHECKERS) == {value for value in vars(check).values() if hasattr(value, "holds")}
 
