@@ -15,7 +15,6 @@ from cnx_tutorial.teaching.checks.layernorm import (
     layer_norm_channels_first,
     layernorm,
     normalize,
-    parameter_groups,
 )
 from cnx_tutorial.teaching.checks.runner import CheckFailed
 from cnx_tutorial.teaching.checks.start_here import counted, offset_of, places_of
@@ -27,5 +26,6 @@ from cnx_tutorial.teaching.checks.stem_and_downsample import (
     strides,
 )
 from cnx_tutorial.teaching.checks.training import ema_of, epochs_trained, lr_at, optimizer_steps
+from cnx_tutorial.teaching.checks.weight_decay import parameter_groups
 from cnx_tutorial.teaching.checks.yolov8_yaml import c1_of_rows, my_yaml, repair, scaled_channels
 from cnx_tutorial.teaching.checks.your_own_detector import carried_over, my_v2, response_norm, to_input

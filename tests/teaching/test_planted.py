@@ -145,6 +145,7 @@ def test_every_module_of_checks_and_every_exercise_has_its_planted_mistakes():
         "layer_engine",
         "runner",
         "drop_path",
+        "weight_decay",
     }
     assert tables == set(MODULES)
     assert set(CHECKERS) == {value for value in vars(check).values() if hasattr(value, "holds")}
