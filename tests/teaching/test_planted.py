@@ -7,6 +7,7 @@ that were written without looking at the tables (tests/teaching/planted) get the
 import importlib
 import math
 import pkgutil
+import re
 import sys
 import time
 from pathlib import Path
@@ -127,6 +128,34 @@ def test_planted_mistake_is_named(checker, answer, sentence, capsys):
     assert message.startswith(f"✗ {checker.__name__}: ") and sentence in message, message
     with pytest.raises(check.CheckFailed, match=f"✗ {checker.__name__}"):
         checker(answer, strict=True)
+
+
+@each_table
+def test_what_is_shown_and_hinted_fails_too(checker, capsys):
+    """The question in the message is asked again: the wrong answer fails there. Hints are principles: none names a call to try."""
+    table, asked_again = checker.table, 0
+    assert not re.search(r"\w\(", table.hint), table.hint
+    for name, (answer, _) in CHECKERS[checker].WRONG[checker].items():
+        with pytest.raises(Mismatch) as said:
+            table.examine(answer)
+        assert said.value.expected != said.value.got, (name, said.value)
+        places = [
+            i for i, q in enumerate(table.questions) if said.value.found.endswith(f"for {table.words(answer, q)}")
+        ]
+        asked_again += bool(places)
+        for i in places if len(places) == 1 else ():
+            try:
+                again = table.ask(answer, table.questions[i])
+            except (Mismatch, NotAttempted):
+                continue
+            wrong = not table.alike(again, table.truth[i]) or (table.whole and again.has_floats())
+            assert wrong or "changes from call to call" in said.value.found, (name, said.value)
+    assert asked_again or table.kind == "class" or table.called
+    if "-s" in sys.argv:
+        with capsys.disabled():
+            print(
+                f"\n{checker.__name__}: {asked_again} of {len(CHECKERS[checker].WRONG[checker])} questions asked again"
+            )
 
 
 @pytest.mark.parametrize("module", MODULES.values(), ids=MODULES)

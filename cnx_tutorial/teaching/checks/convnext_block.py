@@ -313,5 +313,5 @@ two_blocks = function(
     draw=any_budget,
     drawn=20,
     whole=True,
-    hint="print 2 * count_parameters(dim, kernel_size, expansion) of what you return and of the next larger pairs: it must stay within the budget, and the next must not fit",
+    hint="of all pairs that cost at most the budget, the one with the largest kernel is asked for, and of those the one with the widest expansion; one block costs what section 4 counts",
 )  # fmt: skip

@@ -211,6 +211,7 @@ class Exercise:
         if not likely and self.whole and seen.has_floats():
             likely = TO_INTEGER
         found, expected, mine, hint = seen.compared_with(self.truth[first])
+        mine += " as a float" if mine == expected and seen.has_floats() else ""
         return Mismatch(f"{found} for {words}", expected, mine, likely or hint or self.alone_wrong(wrong) or self.right_items(got) or self.hint)
 
     def likely(self, answer: Callable, got: list[Seen], wrong: list[int], without: Sequence[int] = ()) -> str | None:
