@@ -184,9 +184,9 @@ def test_readme_shows_the_comparison_that_was_measured():
         (a, b): results.verdict(*results.paired(results.scores(measured, a), results.scores(measured, b)))
         for a, b in itertools.combinations(reversed(results.NAMES), 2)
     }
-    assert said[results.ARTICLE, results.STOCK] == "less"  # what the README says in words
-    assert said[results.OURS, results.STOCK] == said[results.CONTROL, results.STOCK] == "more"
-    assert said[results.OURS, results.CONTROL] == "not told apart"
+    assert said[results.ARTICLE, results.STOCK] == "lower"  # what the README says in words
+    assert said[results.OURS, results.STOCK] == said[results.CONTROL, results.STOCK] == "higher"
+    assert said[results.OURS, results.CONTROL] == "no detectable difference"
 
 
 def test_readme_says_of_the_opponents_and_the_steps_what_was_measured():

@@ -58,8 +58,8 @@ def paired(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
 
 
 def verdict(mean: float, half: float) -> str:
-    """What an interval of mean ± half allows to say."""
-    return "more" if mean - half > 0 else "less" if mean + half < 0 else "not told apart"
+    """What an interval of mean ± half allows to say, in the words of `cnx compare`."""
+    return "higher" if mean - half > 0 else "lower" if mean + half < 0 else "no detectable difference"
 
 
 def training_seconds(result: Mapping) -> dict[str, list[float]]:

@@ -9,20 +9,24 @@ In the file stand functions and classes, each named after an exercise, two under
         '''wrong: negative sides'''
         ...
 
-Prints a line for each, and ends with status 1 where a right answer was refused, a wrong one accepted, or the words were not said.
+A class of layers may be a subclass of a right one from tests/teaching/planted. Prints what the checker says of each, and ends with status 1 where a
+right answer was refused, a wrong one accepted, the words were not said, or no misconception was named. Give the words that only the right sentence
+has: a single word can stand in another sentence by chance.
 """
 
 import contextlib
 import importlib.util
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from cnx_tutorial.teaching import check
+from cnx_tutorial.teaching.checks.engine import UNEXPLAINED
 
 
-def tried(file: Path) -> list[tuple[str, str, str, bool]]:
-    """(name, what it is, what the checker said, as it should be) for each answer in the file.
+def tried(file: Path) -> list[tuple[str, str, str, str]]:
+    """(name, what it is, what the checker said, what is wrong with that or "") for each answer in the file.
 
     Raises:
         ValueError: an answer is named after no exercise, or its docstring does not begin with right or wrong; the message says which.
@@ -45,8 +49,20 @@ def tried(file: Path) -> list[tuple[str, str, str, bool]]:
         with contextlib.redirect_stdout(io.StringIO()) as said:
             checker(answer)
         text = said.getvalue().strip()
-        rows.append((name, kind, text, text.startswith("✓") == (kind == "right") and words.strip() in text))
+        rows.append((name, kind, text, fault(checker, kind, words.strip(), text)))
     return rows
+
+
+def fault(checker: Callable, kind: str, words: str, text: str) -> str:
+    """What is wrong with what the checker said, or ""."""
+    if text.startswith("✓") != (kind == "right"):
+        return "a right answer was refused" if kind == "right" else "a wrong answer was accepted"
+    if kind == "right":
+        return ""
+    table = getattr(checker, "table", None)
+    if table and any(text.endswith(f"likely: {fallback}") for fallback in (table.hint, UNEXPLAINED, table.in_error)):
+        return "no misconception was named: the table may need a row"
+    return "" if words in text else f"the words are missing: {words}"
 
 
 def main() -> int:
@@ -58,10 +74,10 @@ def main() -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    for name, kind, text, good in rows:
-        print(f"{'ok     ' if good else 'LOOK AT'} {name}, {kind}: {text.splitlines()[-1].strip()}")
-    print(f"{len(rows)} answers, {sum(good for *_, good in rows)} as they should be")
-    return int(not all(good for *_, good in rows))
+    for name, kind, text, wrong in rows:
+        print(f"{f'LOOK AT, {wrong}:' if wrong else 'ok'} {name}, {kind}\n    {text}\n")
+    print(f"{len(rows)} answers, {sum(not wrong for *_, wrong in rows)} as they should be")
+    return int(any(wrong for *_, wrong in rows))
 
 
 if __name__ == "__main__":

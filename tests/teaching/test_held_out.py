@@ -18,6 +18,10 @@ def iou__no_union(a, b):
 def turned__nothing(boxes):
     """wrong: something else than the checker says"""
     return boxes
+
+def iou__nonsense(a, b):
+    """wrong"""
+    return 0.123 * a[0] * b[3] + 0.1 * a[2] + 0.01 * b[1]
 '''
 
 
@@ -30,8 +34,10 @@ def test_a_file_of_answers_is_tried(tmp_path):
     file = tmp_path / "class_of_may.py"
     file.write_text(ANSWERS, encoding="utf-8")
     done = run(file)
-    assert done.returncode == 1 and "3 answers, 2 as they should be" in done.stdout, done.stdout + done.stderr
-    assert "LOOK AT turned__nothing, wrong: likely: the input came back as it was" in done.stdout
+    assert done.returncode == 1 and "4 answers, 2 as they should be" in done.stdout, done.stdout + done.stderr
+    assert "LOOK AT, the words are missing: something else than the checker says: turned__nothing, wrong" in done.stdout
+    assert "likely: the input came back as it was" in done.stdout
+    assert "LOOK AT, no misconception was named: the table may need a row: iou__nonsense, wrong" in done.stdout
 
 
 def test_what_is_no_answer_is_named(tmp_path):

@@ -37,6 +37,7 @@ count_parameters = function(
     rows=[
         (DENSE, {"kernel": lambda dim, kernel_size: (kernel_size * dim) ** 2}),
         (LINE, {"kernel": lambda dim, kernel_size: kernel_size * dim}),
+        ("the channels do not share one kernel: each of them has k * k weights of its own", {"kernel": lambda kernel_size: kernel_size**2}),
         (NO_KERNEL, {"kernel": NO}),
         (NO_KERNEL, {"kernel": NO, "kernel_bias": NO}),
         ("C too few: one of the parts with C numbers is missing (the bias of dwconv, half of the norm, gamma)", {"kernel_bias": NO}),
@@ -219,6 +220,7 @@ block = layer(
         (OVERWRITTEN, {"added": lambda deep: deep}),
         (OVERWRITTEN, {"added": lambda mixed: mixed.permute(0, 3, 1, 2)}),
         (OVERWRITTEN, {"added": lambda normal: normal.permute(0, 3, 1, 2)}),
+        ("there are two sums, as in a Transformer: a block adds its input once, at the end, and not around the depthwise convolution too", {"moved": lambda deep, start, x: (x + deep).permute(start), "added": lambda x, deep: x + deep}),
         ("not permuted back to (N, C, H, W) before the sum", {"branch": lambda scaled: scaled}),
         ("not permuted back to (N, C, H, W) before the sum", {"branch": lambda scaled: scaled, "added": lambda x: last(x)}),
         ("reshape keeps the numbers in their order and so mixes channels with pixels: use permute", {"moved": lambda deep: deep.reshape(len(deep), *deep.shape[2:], deep.shape[1])}),

@@ -236,12 +236,12 @@ average_precision = function(
 
 # ---------------------------------------------------------------- exercise 4
 def word_of(mean, half, *_):
-    return "more" if mean > half else "less" if mean < -half else "not told apart"
+    return "higher" if mean > half else "lower" if mean < -half else "no detectable difference"
 
 
 def one_sign(mean, half, error, differences):
     signs = {(difference > 0) - (difference < 0) for difference in differences}
-    return {frozenset({1}): "more", frozenset({-1}): "less"}.get(frozenset(signs), "not told apart")
+    return {frozenset({1}): "higher", frozenset({-1}): "lower"}.get(frozenset(signs), "no detectable difference")
 
 
 def unpaired(ours, theirs, freedom=lambda n: n - 1):
@@ -274,8 +274,8 @@ COMPARE = Steps(
 UNPAIRED = "the spread of both lists was taken; the pairs have one seed each: subtract first, then take the spread"
 SORTED = "the lists were sorted before they were subtracted; numbers at the same place belong to one seed"
 VARIANCE = "the variance is the square of the spread: take statistics.stdev"
-ALWAYS = 'the interval contains 0, so nothing may be said: "not told apart"'
-TIE = "an interval that ends at 0 contains it: equal lists are not told apart"
+ALWAYS = 'the interval contains 0, so the runs show "no detectable difference"'
+TIE = "an interval that ends at 0 contains it: equal lists show no detectable difference"
 compare = function(
     "compare",
     "the paired difference and what it allows to say",
@@ -300,14 +300,14 @@ compare = function(
         ("the sign is turned: ours minus theirs", {"differences": lambda ours, theirs: [b - a for a, b in zip(ours, theirs, strict=True)]}),
         ("that is the whole width of the interval; asked is half of it", {"half": lambda t, error: 2 * t * error}),
         ("that is the whole width of the interval; asked is half of it", {"result": lambda mean, half, word: (mean, 2 * half, word)}),
-        (ALWAYS, {"word": lambda mean: "more" if mean > 0 else "less"}),
-        (ALWAYS, {"word": lambda mean: "more" if mean >= 0 else "less"}),
+        (ALWAYS, {"word": lambda mean: "higher" if mean > 0 else "lower"}),
+        (ALWAYS, {"word": lambda mean: "higher" if mean >= 0 else "lower"}),
         (ALWAYS, {"word": lambda mean: word_of(mean, 0)}),
-        ('the words are swapped: a positive difference is "more"', {"word": lambda mean, half: word_of(-mean, half)}),
+        ('the words are swapped: a positive difference is "higher"', {"word": lambda mean, half: word_of(-mean, half)}),
         ("all differences have one sign, and the interval may contain 0 all the same: compare mean with half", {"word": lambda mean, half, error, differences: one_sign(mean, half, error, differences)}),
         ("the word compares the mean with its spread; compare it with half, which is Student's t times that", {"word": lambda mean, error: word_of(mean, error)}),
-        (TIE, {"word": lambda mean, half: "more" if mean >= half else word_of(mean, half)}),
-        (TIE, {"word": lambda mean, half: "less" if mean <= -half else word_of(mean, half)}),
+        (TIE, {"word": lambda mean, half: "higher" if mean >= half else word_of(mean, half)}),
+        (TIE, {"word": lambda mean, half: "lower" if mean <= -half else word_of(mean, half)}),
         ("the word is one of the three in the exercise, letter by letter", {"word": lambda mean, half: word_of(mean, half).capitalize()}),
     ],
     pinned=[([0.52, 0.5, 0.54], [0.5, 0.49, 0.5]), ([0.5, 0.52, 0.51], [0.5, 0.52, 0.51]), ([0.55, 0.54, 0.49], [0.5, 0.5, 0.5])],
