@@ -25,7 +25,7 @@ from tests.reliability import write_section  # noqa: E402
 def table(results: list[Tried]) -> str:
     lines = ["| kind | examples | seconds | how they were taken | escapes |", "|---|---|---|---|---|"]
     for r in results:
-        taken = ", ".join(f"{word} {count}" for word, count in r.taken.most_common())
+        taken = ", ".join(f"{word} {count:,}" for word, count in r.taken.most_common())
         lines.append(f"| {r.name} | {r.count:,} | {r.seconds:.0f} | {taken} | {len(r.escapes)} |")
     return "\n".join(lines)
 
