@@ -254,6 +254,17 @@ def test_readme_says_of_muon_what_was_measured():
     assert f"{ratio:.2f} of it for YOLOv8n" in row
 
 
+def test_a_model_held_against_itself_is_told_from_itself_in_at_most_one_of_twenty():
+    stored = json.loads(text("benchmarks/results/itself.json"))
+    row = next(line for line in text(MEASURED).splitlines() if "benchmarks/itself.py" in line)
+    for verdicts in stored["verdicts"].values():
+        told = sum(count for verdict, count in verdicts.items() if verdict != "no detectable difference")
+        assert sum(verdicts.values()) == 20 and told <= 1
+        assert f"{told} of 20 for" in row
+    settings = stored["settings"]
+    assert f"--imgsz {settings['imgsz']} --epochs {settings['epochs']}" in row and stored["claim"] in row
+
+
 def test_readme_says_of_the_gpu_what_was_measured():
     from cnx_tutorial.teaching import results
 
