@@ -46,7 +46,7 @@ def main() -> None:
         print(f"{label}: {found[label]}")
     file = Path(__file__).parent / "results" / "itself.json"
     settings = {"data": args.data, "imgsz": args.imgsz, "epochs": args.epochs, "seeds": list(SEEDS)}
-    content = {"claim": __doc__.splitlines()[0].removeprefix("Claim: "), "verdicts": found, "settings": settings}
+    content = {"claim": __doc__.splitlines()[0], "verdicts": found, "settings": settings}
     content |= {"device": machine.processor(), "versions": machine.versions(), "commit": machine.commit()}
     file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"stored in {file}")

@@ -52,16 +52,16 @@ def packages() -> list[str]:
 
 def imports() -> list[str]:
     """Two imports that fail on many machines: OpenCV without its system library, torchvision built for another torch."""
-    mends = {
+    repairs = {
         "cv2": "OpenCV does not import. On a server without screen: pip install --force-reinstall opencv-python-headless",
         "torchvision.ops": "torchvision does not match torch: pip install --force-reinstall torch torchvision, both from one place",
     }
     fixes = []
-    for name, mend in mends.items():
+    for name, repair in repairs.items():
         # In a second process: a broken binary may end the one that imports it.
         trial = subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True, text=True)
         if trial.returncode:
-            fixes.append(f"{mend}  ({(trial.stderr.strip().splitlines() or ['crashed'])[-1]})")
+            fixes.append(f"{repair}  ({(trial.stderr.strip().splitlines() or ['crashed'])[-1]})")
     return fixes
 
 

@@ -22,7 +22,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cnx_tutorial.teaching import check
-from cnx_tutorial.teaching.checks.engine import UNEXPLAINED
 
 
 def tried(file: Path) -> list[tuple[str, str, str, str]]:
@@ -60,7 +59,7 @@ def fault(checker: Callable, kind: str, words: str, text: str) -> str:
     if kind == "right":
         return ""
     table = getattr(checker, "table", None)
-    if table and any(text.endswith(f"likely: {fallback}") for fallback in (table.hint, UNEXPLAINED, table.in_error)):
+    if table and any(text.endswith(f"likely: {fallback}") for fallback in (table.hint, table.in_error)):
         return "no misconception was named: the table may need a row"
     return "" if words in text else f"the words are missing: {words}"
 

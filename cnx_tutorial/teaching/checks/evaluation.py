@@ -8,7 +8,7 @@ from itertools import accumulate, product
 import numpy as np
 
 from cnx_tutorial.teaching.checks.engine import Steps, function
-from cnx_tutorial.teaching.results import T_95
+from cnx_tutorial.teaching.results import T_95, verdict
 
 
 # ---------------------------------------------------------------- exercise 1
@@ -235,10 +235,6 @@ average_precision = function(
 
 
 # ---------------------------------------------------------------- exercise 4
-def word_of(mean, half, *_):
-    return "higher" if mean > half else "lower" if mean < -half else "no detectable difference"
-
-
 def one_sign(mean, half, error, differences):
     signs = {(difference > 0) - (difference < 0) for difference in differences}
     return {frozenset({1}): "higher", frozenset({-1}): "lower"}.get(frozenset(signs), "no detectable difference")
@@ -248,7 +244,7 @@ def unpaired(ours, theirs, freedom=lambda n: n - 1):
     n = len(ours)
     error = ((statistics.variance(ours) + statistics.variance(theirs)) / n) ** 0.5
     mean, half = statistics.mean(ours) - statistics.mean(theirs), T_95[freedom(n)] * error
-    return mean, half, word_of(mean, half)
+    return mean, half, verdict(mean, half)
 
 
 def scores(rng):
@@ -268,7 +264,7 @@ COMPARE = Steps(
     error=lambda spread, root: spread / root,
     t=lambda n: T_95[n - 1],
     half=lambda t, error: t * error,
-    word=lambda mean, half: word_of(mean, half),
+    word=lambda mean, half: verdict(mean, half),
     result=lambda mean, half, word: (mean, half, word),
 )
 UNPAIRED = "the spread of both lists was taken; the pairs have one seed each: subtract first, then take the spread"
@@ -302,13 +298,13 @@ compare = function(
         ("that is the whole width of the interval; asked is half of it", {"result": lambda mean, half, word: (mean, 2 * half, word)}),
         (ALWAYS, {"word": lambda mean: "higher" if mean > 0 else "lower"}),
         (ALWAYS, {"word": lambda mean: "higher" if mean >= 0 else "lower"}),
-        (ALWAYS, {"word": lambda mean: word_of(mean, 0)}),
-        ('the words are swapped: a positive difference is "higher"', {"word": lambda mean, half: word_of(-mean, half)}),
+        (ALWAYS, {"word": lambda mean: verdict(mean, 0)}),
+        ('the words are swapped: a positive difference is "higher"', {"word": lambda mean, half: verdict(-mean, half)}),
         ("all differences have one sign, and the interval may contain 0 all the same: compare mean with half", {"word": lambda mean, half, error, differences: one_sign(mean, half, error, differences)}),
-        ("the word compares the mean with its spread; compare it with half, which is Student's t times that", {"word": lambda mean, error: word_of(mean, error)}),
-        (TIE, {"word": lambda mean, half: "higher" if mean >= half else word_of(mean, half)}),
-        (TIE, {"word": lambda mean, half: "lower" if mean <= -half else word_of(mean, half)}),
-        ("the word is one of the three in the exercise, letter by letter", {"word": lambda mean, half: word_of(mean, half).capitalize()}),
+        ("the word compares the mean with its spread; compare it with half, which is Student's t times that", {"word": lambda mean, error: verdict(mean, error)}),
+        (TIE, {"word": lambda mean, half: "higher" if mean >= half else verdict(mean, half)}),
+        (TIE, {"word": lambda mean, half: "lower" if mean <= -half else verdict(mean, half)}),
+        ("the word is one of the three in the exercise, letter by letter", {"word": lambda mean, half: verdict(mean, half).capitalize()}),
     ],
     pinned=[([0.52, 0.5, 0.54], [0.5, 0.49, 0.5]), ([0.5, 0.52, 0.51], [0.5, 0.52, 0.51]), ([0.55, 0.54, 0.49], [0.5, 0.5, 0.5])],
     draw=scores,

@@ -73,11 +73,7 @@ def by_paired(ours, theirs):
 def compared(ours, theirs, minus=1, root=0.5, sign=1, t=None):
     d = sign * (np.array(ours) - np.array(theirs))
     half = (t or T_95[len(d) - 1]) * d.std(ddof=minus) / len(d) ** root
-    return (
-        d.mean(),
-        half,
-        "higher" if d.mean() - half > 0 else "lower" if d.mean() + half < 0 else "no detectable difference",
-    )
+    return d.mean(), half, verdict(d.mean(), half)
 
 
 RIGHT = {
