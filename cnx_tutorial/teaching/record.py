@@ -122,7 +122,7 @@ def without_text_chunks(png: bytes) -> bytes:
 def _store_cpu_seconds(notebook: NotebookNode, measured: float) -> None:
     """Note the measured seconds in the metadata and in the header card, unless what stands there is near enough."""
     noted = notebook.metadata.setdefault("cnx", {}).get("cpu_seconds", 0)
-    if not noted / 1.5 <= measured <= noted * 1.5:
+    if not noted or (abs(measured - noted) > 3 and not noted / 1.5 <= measured <= noted * 1.5):
         noted = notebook.metadata["cnx"]["cpu_seconds"] = max(1, round(measured))
     header = notebook.cells[0]
     header.source = CPU_SECONDS.sub(rf"\g<1>{noted}", header.source, count=1)
