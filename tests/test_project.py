@@ -176,7 +176,7 @@ def test_readme_shows_the_comparison_that_was_measured():
 
     measured = results.headline("bccd")
     assert results.table(measured) in text(MEASURED)
-    shown = nbformat.read(ROOT / "notebooks" / "08_evaluation.ipynb", as_version=4)
+    shown = nbformat.read(ROOT / "notebooks" / "09_evaluation.ipynb", as_version=4)
     outputs = "".join(output.get("text", "") for cell in shown.cells for output in cell.get("outputs", []))
     assert results.table(measured) in outputs
     assert results.by_class(measured) in text(MEASURED) and results.by_class(measured) in outputs

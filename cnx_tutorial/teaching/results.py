@@ -1,4 +1,4 @@
-"""The stored comparisons of our own models, as notebook 08 and the README show them. `benchmarks/headline.py` measures and stores them."""
+"""The stored comparisons of our own models, as notebook 09 and the README show them. `benchmarks/headline.py` measures and stores them."""
 
 import json
 import statistics

@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 06: corners to a label, through the letterbox, a turned image, an auditor of one's own."""
+"""Misconceptions of notebook 07: corners to a label, through the letterbox, a turned image, an auditor of one's own."""
 
 from cnx_tutorial.teaching.checks.engine import Steps, function
 

@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 08: IoU, matching, average precision, and what a paired difference allows to say."""
+"""Misconceptions of notebook 09: IoU, matching, average precision, and what a paired difference allows to say."""
 
 import math
 import operator

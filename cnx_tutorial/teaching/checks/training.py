@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 07: the learning rate of a step, optimiser steps, the running average, patience."""
+"""Misconceptions of notebook 08: the learning rate of a step, optimiser steps, the running average, patience."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 05: scaled channels, who reads what, a YAML to repair, a YAML of one's own.
+"""Misconceptions of notebook 06: scaled channels, who reads what, a YAML to repair, a YAML of one's own.
 
 Ultralytics is imported where a model is built, not before: the notebooks before this one do without it.
 """

@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 09: GRN, tensors carried over, the way into a network, a V2 detector."""
+"""Misconceptions of notebook 10: GRN, tensors carried over, the way into a network, a V2 detector."""
 
 import math
 

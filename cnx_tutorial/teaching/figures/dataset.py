@@ -1,4 +1,4 @@
-"""Pictures of notebook 06: labelled images, and the sizes of boxes against the strides."""
+"""Pictures of notebook 07: labelled images, and the sizes of boxes against the strides."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Pictures of notebook 08: matching, precision and recall, the strict end of mAP, repeated timings, the comparison."""
+"""Pictures of notebook 09: matching, precision and recall, the strict end of mAP, repeated timings, the comparison."""
 
 import statistics
 from collections.abc import Mapping, Sequence

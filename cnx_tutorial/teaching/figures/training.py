@@ -1,4 +1,4 @@
-"""The picture of notebook 07: learning rate, losses and mAP of a training."""
+"""The picture of notebook 08: learning rate, losses and mAP of a training."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The picture of notebook 05: the rows of a model YAML as boxes, by stride."""
+"""The picture of notebook 06: the rows of a model YAML as boxes, by stride."""
 
 import math
 from collections.abc import Mapping

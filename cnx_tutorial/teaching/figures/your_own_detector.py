@@ -1,4 +1,4 @@
-"""The picture of notebook 09: images with the boxes that were found."""
+"""The picture of notebook 10: images with the boxes that were found."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Right and wrong answers to the exercises of notebook 06, spelled as somebody else would."""
+"""Right and wrong answers to the exercises of notebook 07, spelled as somebody else would."""
 
 from functools import partial
 

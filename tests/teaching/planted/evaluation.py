@@ -1,4 +1,4 @@
-"""Right and wrong answers to the exercises of notebook 08, spelled as somebody else would."""
+"""Right and wrong answers to the exercises of notebook 09, spelled as somebody else would."""
 
 import statistics
 from functools import partial

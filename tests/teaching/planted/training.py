@@ -1,4 +1,4 @@
-"""Right and wrong answers to the exercises of notebook 07, spelled as somebody else would."""
+"""Right and wrong answers to the exercises of notebook 08, spelled as somebody else would."""
 
 import itertools
 from functools import partial

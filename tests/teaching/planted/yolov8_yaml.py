@@ -1,4 +1,4 @@
-"""Right and wrong answers to the exercises of notebook 05, spelled as somebody else would."""
+"""Right and wrong answers to the exercises of notebook 06, spelled as somebody else would."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""Right and wrong answers to the exercises of notebook 09, spelled as somebody else would."""
+"""Right and wrong answers to the exercises of notebook 10, spelled as somebody else would."""
 
 import copy
 from functools import partial
