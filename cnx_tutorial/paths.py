@@ -1,4 +1,4 @@
-"""Where the data sets and the notebooks lie. They are in the repository, not in the installed package."""
+"""Where the data sets and the notebooks lie, which are in the repository and not in the installed package; and the checkpoint, which is in both."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DATASETS, NOTEBOOKS = ROOT / "datasets", ROOT / "notebooks"
+PRETRAINED = Path(__file__).parent / "pretrained"  # smears.pt, which `python tools/checkpoint.py` makes; in the installed package too
 GET_THEM = "clone the repository, and in it: pip install -e ."
 
 
@@ -30,3 +31,11 @@ def find_data(data: Any) -> Any:
         if os.path.isfile(DATASETS / name):  # noqa: PTH113
             return str(DATASETS / name)
     return data
+
+
+def find_model(model: Any) -> Any:
+    """Where a checkpoint is: as given if that is there, else the one of that name which comes with this package: `smears.pt`."""
+    if not isinstance(model, str | Path) or os.path.exists(model):  # noqa: PTH110 (False for an impossible name)
+        return model
+    ours = PRETRAINED / str(model)
+    return str(ours) if str(model).endswith(".pt") and os.path.isfile(ours) else model  # noqa: PTH113

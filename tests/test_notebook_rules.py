@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(path for folder in ("notebooks", "notebooks/exercises") for path in (ROOT / folder).glob("*.ipynb"))
 FIRST = ROOT / "notebooks" / "01_layernorm.ipynb"
 CELLS, WORDS, CODE_LINES = range(30, 61), 3000, 25
-UNCOMPARED_SHARE = 0.10
+UNCOMPARED_SHARE, TRUTH_SHARE = 0.10, 0.10
+REAL = "real-cells"  # tag of cells that show BCCD where it is; nothing of it is stored
 # Cells whose lesson is a False; anywhere else one is a check that failed, and nbval would keep it for ever.
 FALSE_IS_MEANT = {
     "layouts-strides", "layer-type", "batchnorm-companions", "parity-float32", "memory-steps", "scale-start",
@@ -41,6 +42,7 @@ def faults(notebook: NotebookNode, folder: Path) -> list[str]:
         *(fault for cell in notebook.cells if cell.cell_type == "code" for fault in _code(cell)),
         *_uncompared(notebook),
         *_pictures(notebook),
+        *_truths(notebook),
     ]
 
 
@@ -146,15 +148,34 @@ def _uncompared(notebook):
 
 
 def _pictures(notebook):
-    text = ""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            text = cell.source
-        elif any("image/png" in output.get("data", {}) for output in cell.outputs):
-            if len(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")) < 40:
-                yield f"{cell.id}: no mystnb.image.alt that describes the picture"
-            if "**The picture**" not in text:
-                yield f"{cell.id}: the text before it does not describe **The picture**"
+    for before, cell, after in zip(notebook.cells, notebook.cells[1:], [*notebook.cells[2:], None], strict=False):
+        if not any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            continue
+        if REAL in cell.metadata.get("tags", []):
+            yield f"{cell.id}: a picture of real cells is stored"
+        if len(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")) < 40:
+            yield f"{cell.id}: no mystnb.image.alt that describes the picture"
+        if before.cell_type != "markdown" or not re.search(r"\*\*Look\*\*[^\n]*\?", before.source):
+            yield f"{cell.id}: the text before it asks no **Look** question"
+        if after is None or after.cell_type != "markdown":
+            yield f"{cell.id}: no text after it says what there was to see"
+
+
+def printed(notebook: NotebookNode) -> list[str]:
+    """Every line that a cell printed or returned, without those of the checkers."""
+    texts = (
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+    return [line for text in texts for line in text.splitlines() if line.strip() and not line.startswith("<Figure")]
+
+
+def _truths(notebook):
+    lines = printed(notebook)
+    bare = [line for line in lines if re.search(r"\b(True|False)\b", line)]
+    if len(bare) > TRUTH_SHARE * len(lines):
+        yield f"{len(bare)} of {len(lines)} printed lines say True or False, where a prediction deserves a number: {bare[:3]}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.relative_to(ROOT / "notebooks").as_posix())
@@ -214,7 +235,16 @@ def _no_alt(notebook):
 
 def _no_description(notebook):
     text = _cell(notebook, "eight-figure-text")
-    text.source = text.source.replace("picture", "plot")
+    text.source = text.source.replace("Look", "See")
+
+
+def _no_explanation(notebook):
+    i = notebook.cells.index(_cell(notebook, "eight-figure"))
+    notebook.cells.insert(i + 1, nbformat.v4.new_code_cell("1"))
+
+
+def _real_picture(notebook):
+    _cell(notebook, "eight-figure").metadata["tags"] = ["real-cells"]
 
 
 def _other_seconds(notebook):
@@ -251,7 +281,10 @@ PLANTED = {
         "are not compared",
     ),
     "no alt text": (_no_alt, "alt"),
-    "no description": (_no_description, "describe"),
+    "no question": (_no_description, "no **Look** question"),
+    "no explanation": (_no_explanation, "what there was to see"),
+    "real cells stored": (_real_picture, "real cells"),
+    "bare truths": (_output(output_type="stream", name="stdout", text="equal: True\n" * 30), "deserves a number"),
     "CPU seconds wrong": (_other_seconds, "CPU seconds"),
     "solution without checker": (_no_checker, "no checker"),
 }

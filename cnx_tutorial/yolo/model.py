@@ -22,7 +22,7 @@ from ultralytics.utils.checks import check_file
 
 from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.nn.weights import LoadReport, fold_input_normalisation, load_weights
-from cnx_tutorial.paths import find_data
+from cnx_tutorial.paths import find_data, find_model
 from cnx_tutorial.yolo.published import find_weights, from_checkpoint, is_checkpoint
 from cnx_tutorial.yolo.quiet import all_cores
 from cnx_tutorial.yolo.trainer import TRAINERS, ConvNeXtRTDETRTrainer
@@ -257,7 +257,7 @@ class RTDETR(OurModel, ultralytics.RTDETR):
 class YOLO(OurModel, ultralytics.YOLO):
     """ultralytics.YOLO for YAMLs with ConvNeXt rows or registered ones; every Ultralytics argument works, and stock models do what they did.
 
-    What differs: `data="smears.yaml"` is found from any folder; weights that were put into the model before `train()` are trained on, not
+    What differs: `data="smears.yaml"` and the trained `YOLO("smears.pt")` are found from any folder; weights that were put into the model before `train()` are trained on, not
     thrown away; each task trains by the rules of `ConvNeXtTraining`; on a CPU all cores work; the process's threads, print options and
     environment variables are as before afterwards.
 
@@ -269,7 +269,7 @@ class YOLO(OurModel, ultralytics.YOLO):
         self, model: str | Path | Model = "yolov8n-convnext.yaml", task: str | None = None, verbose: bool = False
     ):
         with all_cores():
-            super().__init__(model, task, verbose)
+            super().__init__(find_model(model), task, verbose)
         if type(self) is ultralytics.RTDETR:
             self.__class__ = RTDETR
         if isinstance(model, Model):  # somebody's model, taken over with all that it has: its weights count as put in

@@ -37,7 +37,8 @@ def test_recording_stores_outputs_in_order_without_timings(tmp_path):
 
 def test_recording_twice_changes_no_byte(tmp_path, capsys):
     path = write(tmp_path / "a.ipynb", "import matplotlib.pyplot as plt", "plt.plot([1, 2])\nplt.show()")
-    for cold in (True, False):  # matplotlib's very first import on a machine builds its cache of fonts: other CPU seconds
+    # The first time matplotlib may build its cache of fonts, which takes other CPU seconds.
+    for cold in (True, False):
         assert record.main([str(path)]) == 0
         assert "recorded" in capsys.readouterr().out or not cold
     first = path.read_bytes()
