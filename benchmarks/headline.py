@@ -1,6 +1,6 @@
 """Our own models in comparisons that anybody can make: each is one `cnx compare` with the words below.
 
-    python benchmarks/headline.py NAME [key=value ...]     # bccd, smears, bccd_s, opponents, bccd_gpu; more words go to cnx compare
+    python benchmarks/headline.py NAME [key=value ...]     # bccd, smears, bccd_s, opponents, candidate, bccd_gpu; more words go to cnx compare
 
 Trainings are stored in runs/headline/NAME as they end; started again, the comparison goes on. What it came to is stored without the learning
 curves in benchmarks/results/headline_NAME.json; of the opponents also what each step from YOLOv8n to ours changed.
@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 OURS, STOCK, P2, ARTICLE = "yolov8n-convnext.yaml", "yolov8n.yaml", "yolov8n-p2.yaml", "yolov8n-convnext-article.yaml"
 # Scale n of the files in this folder. The last is the control: which part of a gain is the neck's?
 ONE_WAY, NARROW, CONTROL = (str(HERE / f"yolov8n-{name}.yaml") for name in ("one-way", "narrow", "our-neck"))
+CANDIDATE = str(HERE / "yolov8n-convnext-p2.yaml")
 STEPS = [STOCK, P2, ONE_WAY, NARROW, CONTROL, OURS]  # from YOLOv8n to ours, one change at a time
 # val=False: no learning curve, a fifth of the time saved
 SMALL = {"imgsz": 192, "epochs": 40, "val": False, "device": "cpu"}
@@ -26,7 +27,7 @@ COMPARISONS: dict[str, dict] = {
     "bccd": {"model": OURS, "against": [STOCK, ARTICLE, CONTROL], "data": "bccd.yaml", **SMALL},
     "smears": {
         "model": OURS,
-        "against": [STOCK, ARTICLE, CONTROL, P2],
+        "against": [STOCK, ARTICLE, CONTROL, P2, "yolo11n.yaml", "yolo26n.yaml"],
         "data": "smears.yaml",
         **SMALL,
         "epochs": 12,
@@ -40,6 +41,14 @@ COMPARISONS: dict[str, dict] = {
         **SMALL,
         "seeds": range(5),
         "lr0": 0.02,
+    },
+    "candidate": {
+        "model": CANDIDATE,
+        "against": [P2, OURS],
+        "data": "bccd.yaml",
+        **SMALL,
+        "seeds": range(5),
+        "lr0": (0.02, 0.04),
     },
     "bccd_gpu": {
         "model": OURS,
