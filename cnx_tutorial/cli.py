@@ -11,7 +11,7 @@
     cnx data smears [--out DIR] [--seed N] [--overwrite]
     cnx data audit YAML                        what in a data set would hurt training; smears.yaml and bccd.yaml are found by name
     cnx doctor                                 what is installed, which device, what to fix
-    cnx lab                                    JupyterLab on the notebooks
+    cnx lab [--folder DIR]                     JupyterLab on the notebooks, with copies of your own in my_work
 
 Bare `cnx train` is the main job of the tutorial: a ConvNeXt-YOLOv8 on the drawn blood smears that come with it.
 """
@@ -29,7 +29,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cnx_tutorial.data.staging import whole
-from cnx_tutorial.paths import DATASETS, GET_THEM, NOTEBOOKS, data_home, find_data, is_checkout
+from cnx_tutorial.paths import DATASETS, NOTEBOOKS, data_home, find_data
+from cnx_tutorial.paths import home as users_home
 from cnx_tutorial.recipe import DATA, MODEL, recipe
 
 SPLITS = ("train", "val", "test")
@@ -291,25 +292,23 @@ def next_step(folder: Path) -> str:
     return f"to train on it: cnx train {quoted(f'data={file}')}"
 
 
-def own_copies(notebooks: Path) -> Path:
-    """The folder my_work in `notebooks`, with a copy of each exercise notebook to solve; a copy that is there is left as it is.
+def own_copies(source: Path, folder: Path) -> Path:
+    """`folder`, with a copy of each notebook in `source`; a copy that is there is left as it is.
 
     Raises:
         OSError: a copy cannot be written; a copy is whole or not there.
     """
-    folder = notebooks / "my_work"
-    for exercise in sorted((notebooks / "exercises").glob("*.ipynb")):
-        copy = folder / exercise.name
+    for notebook in sorted(source.glob("*.ipynb")):
+        copy = folder / notebook.name
         if copy.exists():
             continue
         try:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             with whole(copy) as draft:
-                shutil.copyfile(exercise, draft)
+                shutil.copyfile(notebook, draft)
         except OSError as error:
             raise OSError(
-                f"{copy} could not be written ({error.strerror}). Make room, or copy {exercise.parent} to a folder of yours "
-                "and open that: cnx lab FOLDER"
+                f"{copy} could not be written ({error.strerror}). Make room, or name a folder of your own: cnx lab --folder DIR"
             ) from error
     return folder
 
@@ -326,16 +325,20 @@ def cut_off(folder: Path) -> list[Path]:
 
 
 def lab(words: list[str]) -> int:
-    named = any(Path(word).exists() for word in words)  # a notebook or folder of one's own to open
-    folder = [str(NOTEBOOKS)] if NOTEBOOKS.is_dir() and not named else []
-    if folder:
-        copies = own_copies(NOTEBOOKS)
-        print(f"Your own copies of the notebooks, to solve the exercises in: {copies}")
-        for notebook in cut_off(copies):
-            print(f"{notebook} is cut off and cannot be opened: remove or rename it, and cnx lab makes a new copy.")
-    elif not is_checkout():
-        print(f"The notebooks are not installed with the package: {GET_THEM}")
-    return subprocess.run([sys.executable, "-m", "jupyterlab", *folder, *words]).returncode
+    """JupyterLab where the notebooks are, with my_work in it: in a checkout that may be written, or in --folder, or in the user's own folder."""
+    parser = argparse.ArgumentParser(prog="cnx lab", add_help=False, allow_abbrev=False)
+    parser.add_argument("--folder", type=Path)
+    args, words = parser.parse_known_args(words)
+    if any(Path(word).exists() for word in words):  # a notebook or folder of one's own to open
+        return subprocess.run([sys.executable, "-m", "jupyterlab", *words]).returncode
+    folder = args.folder or users_home() / "notebooks"
+    if folder.resolve() != NOTEBOOKS.resolve():
+        own_copies(NOTEBOOKS, folder / "solved")
+    copies = own_copies(NOTEBOOKS / "exercises", folder / "my_work")
+    print(f"Your own copies of the notebooks, to solve the exercises in: {copies}")
+    for notebook in cut_off(copies):
+        print(f"{notebook} is cut off and cannot be opened: remove or rename it, and cnx lab makes a new copy.")
+    return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder), *words]).returncode
 
 
 def how_to_resume(trainer) -> str:

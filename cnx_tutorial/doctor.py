@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from cnx_tutorial.cores import own_cores
-from cnx_tutorial.paths import GET_THEM, data_home, is_checkout
+from cnx_tutorial.paths import DATASETS, NOTEBOOKS, data_home
 
 
 def examine() -> int:
@@ -89,14 +89,18 @@ def device() -> list[str]:
 
 
 def folders() -> list[str]:
-    fixes, home = [], data_home()
+    fixes = []
     for name in ("smears", "bccd"):
-        there = (home / name).is_dir() and (home / f"{name}.yaml").is_file()
-        line(name, str(home / name) if there else f"not here; make it with: cnx data {name}")
+        there = [
+            at / name for at in (data_home(), DATASETS) if (at / name).is_dir() and (at / f"{name}.yaml").is_file()
+        ]
+        line(name, str(there[0]) if there else f"not here; make it with: cnx data {name}")
         if name == "smears" and not there:  # what a bare `cnx train` trains on
-            fixes.append("the drawn smears are missing: cnx data smears")
-    if not is_checkout():
-        line("notebooks", f"not installed with the package; to get them: {GET_THEM}")
+            fixes.append("the synthetic smears are missing: cnx data smears")
+    there = any(NOTEBOOKS.glob("*.ipynb"))
+    line("notebooks", str(NOTEBOOKS) if there else f"missing in {NOTEBOOKS}")
+    fixes += [] if there else ["the notebooks are missing: install the package again"]
+    line("own files", str(data_home().parent))
     line("runs go to", str(Path.cwd() / "runs"))
     if not os.access(Path.cwd(), os.W_OK):
         fixes.append(f"{Path.cwd()} is read-only: change to a folder of yours, or give project=FOLDER")

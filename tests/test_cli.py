@@ -229,24 +229,65 @@ def test_doctor_says_what_is_here_and_that_nothing_is_to_be_fixed(tmp_path):
     assert not listing(tmp_path)
 
 
-def test_without_the_repository_the_commands_say_what_is_missing_and_make_it_here(tmp_path):
-    """As after `pip install .`: the package alone, no datasets/ and no notebooks/ beside it."""
-    site, work = tmp_path / "site", tmp_path / "work"
-    shutil.copytree(
-        DATASETS.parent / "cnx_tutorial", site / "cnx_tutorial", ignore=shutil.ignore_patterns("__pycache__")
-    )
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """What `pip install` puts into site-packages: a wheel built from this checkout, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "runs", "bccd", "my_work")
+    shutil.copytree(DATASETS.parent, folder / "source", ignore=ignored)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        ".",
+        "./source",
+    ]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (wheel,) = folder.glob("*.whl")
+    shutil.unpack_archive(wheel, folder / "site", "zip")
+    return folder / "site"
+
+
+def test_installed_from_a_wheel_everything_is_there_and_work_goes_to_a_folder_of_the_user(site, tmp_path):
+    work, mine = tmp_path / "work", tmp_path / "mine"
     work.mkdir()
-    run = cnx("doctor", cwd=work, PYTHONPATH=str(site))
-    assert run.returncode == 1 and "fix: the drawn smears are missing: cnx data smears" in run.stdout
-    assert "notebooks     not installed with the package" in run.stdout and "Nothing to fix" not in run.stdout
-    run = cnx("lab", "--version", cwd=work, PYTHONPATH=str(site))
-    assert run.returncode == 0 and "clone the repository" in run.stdout
-    run = cnx("data", "smears", "--train", "2", "--val", "1", "--test", "1", cwd=work, PYTHONPATH=str(site))
-    assert run.returncode == 0 and not (site / "datasets").exists(), run.stderr
-    assert sorted(file.name for file in work.iterdir()) == ["smears", "smears.yaml"]
-    assert cnx("data", "audit", "smears.yaml", cwd=work, PYTHONPATH=str(site)).returncode == 0
-    run = cnx("doctor", cwd=work, PYTHONPATH=str(site))
-    assert run.returncode == 0 and "Nothing to fix" in run.stdout
+    before = listing(site)
+    environment = {"PYTHONPATH": str(site), "CNX_HOME": str(mine), "PYTHONDONTWRITEBYTECODE": "1"}
+    where = "import cnx_tutorial, cnx_tutorial.paths as p; print(cnx_tutorial.__file__, p.IS_CHECKOUT, p.home())"
+    run = subprocess.run(
+        [sys.executable, "-c", where], cwd=work, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    assert run.stdout.split() == [str(site / "cnx_tutorial" / "__init__.py"), "False", str(mine)], run.stderr
+    run = cnx("doctor", cwd=work, **environment)
+    assert run.returncode == 0 and f"own files     {mine}" in run.stdout and "Nothing to fix" in run.stdout, run.stdout
+    run = cnx("data", "audit", "smears", cwd=work, **environment)
+    assert run.returncode == 0 and "train: 200 images" in run.stdout, run.stdout + run.stderr
+    run = cnx("lab", "--version", cwd=work, **environment)
+    assert run.returncode == 0, run.stderr
+    solved = [path.name for path in sorted((DATASETS.parent / "notebooks").glob("*.ipynb"))]
+    assert listing(mine) == sorted(
+        ["notebooks", "notebooks/my_work", "notebooks/solved"]
+        + [f"notebooks/{folder}/{name}" for folder in ("my_work", "solved") for name in solved]
+    )
+    run = cnx("data", "smears", "--train", "2", "--val", "1", "--test", "1", cwd=work, **environment)
+    assert run.returncode == 0 and (mine / "datasets" / "smears.yaml").is_file(), run.stderr
+    run = cnx("data", "audit", "smears", cwd=work, **environment)  # one's own comes first
+    assert "train: 2 images" in run.stdout
+    assert listing(site) == before and not listing(work)
+
+
+def test_lab_takes_a_folder_where_the_notebooks_may_not_be_written(tmp_path):
+    run = cnx("lab", "--folder", str(tmp_path / "class"), "--version", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert sorted(path.name for path in (tmp_path / "class").iterdir()) == ["my_work", "solved"]
+    (tmp_path / "file").write_text("")
+    run = cnx("lab", "--folder", str(tmp_path / "file"), "--version", cwd=tmp_path)
+    assert run.returncode == 1 and "cnx lab --folder DIR" in run.stderr and "Traceback" not in run.stderr
 
 
 @pytest.mark.parametrize(
@@ -268,12 +309,12 @@ def test_lab_copies_the_exercises_once_and_names_a_copy_that_is_cut_off(tmp_path
     exercises.mkdir()
     for name in ("a", "b", "c"):
         (exercises / f"{name}.ipynb").write_text('{"cells": []}', encoding="utf-8")
-    folder = own_copies(tmp_path)
-    assert folder == tmp_path / "my_work" and listing(folder) == ["a.ipynb", "b.ipynb", "c.ipynb"]
+    folder = own_copies(exercises, tmp_path / "new" / "my_work")
+    assert folder == tmp_path / "new" / "my_work" and listing(folder) == ["a.ipynb", "b.ipynb", "c.ipynb"]
     (folder / "a.ipynb").write_text('{"cells": ["mine"]}', encoding="utf-8")
     (folder / "b.ipynb").write_text('{"cells": [', encoding="utf-8")
     (folder / "c.ipynb").write_text("", encoding="utf-8")
-    assert own_copies(tmp_path) == folder and listing(folder) == ["a.ipynb", "b.ipynb", "c.ipynb"]
+    assert own_copies(exercises, folder) == folder and listing(folder) == ["a.ipynb", "b.ipynb", "c.ipynb"]
     assert (folder / "a.ipynb").read_text(encoding="utf-8") == '{"cells": ["mine"]}'
     assert [file.name for file in cut_off(folder)] == ["b.ipynb", "c.ipynb"]
 
@@ -285,7 +326,7 @@ def test_lab_leaves_no_half_of_a_copy_where_a_file_cannot_be_written_whole(tmp_p
     code = (
         "import resource, sys; from pathlib import Path; from cnx_tutorial.cli import own_copies\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
-        "try: own_copies(Path(sys.argv[1]))\n"
+        "try: own_copies(Path(sys.argv[1]) / 'exercises', Path(sys.argv[1]) / 'my_work')\n"
         "except OSError as error: print(error)"
     )
     run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Make the checkpoint that comes with this package, cnx_tutorial/pretrained/smears.pt: bare `cnx train`, then the file without what only its maker needs.
+"""Make cnx_tutorial/pretrained/smears.pt, the checkpoint of this package: bare `cnx train`, then the file without what only its maker needs.
 
     python tools/checkpoint.py
 
@@ -27,7 +27,9 @@ def main() -> None:
         path.parent.mkdir(exist_ok=True)
         shrink(Path(yolo.trainer.best), path, arguments)
     content = path.read_bytes()
-    assert folder.encode() not in content and str(Path.home()).encode() not in content, "a path of this machine is in the file"
+    assert folder.encode() not in content and str(Path.home()).encode() not in content, (
+        "a path of this machine is in the file"
+    )
     print(f"{path}: {len(content) / 1e6:.2f} MB, {YOLO(path).ckpt['train_metrics']}")
 
 

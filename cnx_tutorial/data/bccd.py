@@ -17,7 +17,7 @@ from cnx_tutorial.data.archive import unpack
 from cnx_tutorial.data.smears import NAMES
 from cnx_tutorial.data.staging import may_write, replace, staging_beside
 from cnx_tutorial.data.voc import voc_to_yolo
-from cnx_tutorial.paths import DATASETS
+from cnx_tutorial.paths import data_home
 
 COMMIT = "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
 URL = f"https://github.com/Shenggan/BCCD_Dataset/archive/{COMMIT}.zip"
@@ -68,7 +68,7 @@ def prepare(
         ValueError: what was fetched or given is not the expected BCCD; the message names the first file that differs.
         OSError: `out` cannot be written (disk full, no permission). Nothing is left behind then, and an old set stays.
     """
-    out = Path(out) if out else DATASETS / "bccd"
+    out = Path(out) if out else data_home() / "bccd"
     may_write(out, overwrite)
     report = BccdReport(out)
     with staging_beside(out) as staging:

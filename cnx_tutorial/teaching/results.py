@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from scipy.stats import t
 
 from cnx_tutorial.compare.results import aligned, spread, values
-from cnx_tutorial.paths import ROOT
+from cnx_tutorial.paths import RESULTS
 
-RESULTS = ROOT / "benchmarks" / "results"
 STOCK, OURS, ARTICLE = "yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnext-article.yaml"
 CONTROL = "yolov8n-our-neck.yaml"  # in benchmarks/: the backbone of YOLOv8n, the neck and the head of ours
 NAMES = {STOCK: "YOLOv8n", ARTICLE: "article", CONTROL: "with our neck", OURS: "ours"}

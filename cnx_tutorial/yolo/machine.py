@@ -7,7 +7,7 @@ import torch
 from ultralytics.utils.cpu import CPUInfo
 
 from cnx_tutorial.cores import own_cores
-from cnx_tutorial.paths import ROOT, is_checkout
+from cnx_tutorial.paths import IS_CHECKOUT, ROOT
 
 
 def processor(device: str = "cpu") -> str:
@@ -23,7 +23,7 @@ def versions(*more: str) -> dict[str, str]:
 
 def commit() -> str:
     """The commit of this package, with "-dirty" where anything but results and pictures differs from it; "" outside a clone."""
-    if not is_checkout():
+    if not IS_CHECKOUT:
         return ""
 
     def git(*arguments: str) -> str:

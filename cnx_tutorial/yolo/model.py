@@ -257,9 +257,9 @@ class RTDETR(OurModel, ultralytics.RTDETR):
 class YOLO(OurModel, ultralytics.YOLO):
     """ultralytics.YOLO for YAMLs with ConvNeXt rows or registered ones; every Ultralytics argument works, and stock models do what they did.
 
-    What differs: `data="smears.yaml"` and the trained `YOLO("smears.pt")` are found from any folder; weights that were put into the model before `train()` are trained on, not
-    thrown away; each task trains by the rules of `ConvNeXtTraining`; on a CPU all cores work; the process's threads, print options and
-    environment variables are as before afterwards.
+    What differs: `data="smears.yaml"` and the trained `YOLO("smears.pt")` are found from any folder; weights that were put into the model before
+    `train()` are trained on, not thrown away; each task trains by the rules of `ConvNeXtTraining`; on a CPU all cores work; the process's threads,
+    print options and environment variables are as before afterwards.
 
     Raises:
         ValueError: a row of the YAML is wrong; the message names the row and the mend.
