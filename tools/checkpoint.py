@@ -2,8 +2,8 @@
 
     python tools/checkpoint.py
 
-The weights are those of best.pt, in half precision. Of the arguments of the training only those stay that the recipe and the command decide: no path of a
-machine. It prints the size, and the scores that the training printed.
+The weights are those of best.pt, in half precision. Of the arguments of the training only those stay that the recipe and the command decide, and
+no path of a machine. It prints the size, and the scores that the training printed.
 """
 
 import tempfile
