@@ -11,6 +11,9 @@
     cnx data smears [--out DIR] [--seed N] [--overwrite]
     cnx data audit YAML                        what in a data set would hurt training; smears.yaml and bccd.yaml are found by name
     cnx doctor                                 what is installed, which device, what to fix
+    cnx course DIR [--notebooks 01 03 08]      for teachers: a complete nbgrader course
+    cnx grade FOLDER [--out DIR] [--notebooks 01] [--user NAME]
+                                               for teachers: marks for a folder of copies, without nbgrader
     cnx lab [--folder DIR]                     JupyterLab on the notebooks, with copies of your own in my_work
 
 Bare `cnx train` is the main job of the tutorial: a ConvNeXt-YOLOv8 on the drawn blood smears that come with it.
@@ -272,6 +275,47 @@ def data(words: list[str]) -> None:
         report.raise_if_errors()
 
 
+def course(words: list[str]) -> None:
+    from cnx_tutorial.classroom.course import make_course
+
+    parser = argparse.ArgumentParser(
+        prog="cnx course", description="Write an nbgrader course and release its assignments."
+    )
+    parser.add_argument("folder", type=Path, help="of the course; made if it is not there")
+    parser.add_argument("--notebooks", nargs="+", help="numbers or names; default: all")
+    args = parser.parse_args(words)
+    for name in make_course(args.folder, args.notebooks):
+        print(f"released  {args.folder / 'release' / name}")
+    print(
+        f"Go on with nbgrader's own commands in {args.folder}: nbgrader collect, autograde, generate_feedback, export."
+    )
+
+
+def grade(words: list[str]) -> None:
+    from cnx_tutorial.classroom.grade import grade as mark
+
+    parser = argparse.ArgumentParser(
+        prog="cnx grade",
+        description="Mark learners' copies, FOLDER/LEARNER/01_layernorm.ipynb. Each answer runs in a process of its own with limits; that contains "
+        "accidents and simple attacks, not a determined attacker: it runs other people's code on this machine.",
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, help="where the marks go; default: FOLDER_marks")
+    parser.add_argument("--notebooks", nargs="+", help="numbers or names; default: all of which there are copies")
+    parser.add_argument(
+        "--user", help="the system's user whose rights the answers get; default: nobody, where this is root"
+    )
+    parser.add_argument("--seconds", type=int, default=60, help="time for one answer (60)")
+    parser.add_argument("--memory-mb", type=int, default=2048, help="memory for one answer (2048)")
+    args = parser.parse_args(words)
+    marks = mark(**vars(args))
+    out = args.out or args.folder.with_name(f"{args.folder.resolve().name}_marks")
+    learners = {one.learner for one in marks}
+    print(f"{len(marks)} answers of {len(learners)} learners, {sum(one.points > 0 for one in marks)} right")
+    for name in ("marks.csv", "overview.html", "learners"):
+        print(out / name)
+
+
 def next_step(folder: Path) -> str:
     """How to train on a set that was just made; where it has a folder of its own, it gets a data YAML beside it, which says where it lies."""
     import yaml
@@ -396,7 +440,7 @@ def main(words: list[str] | None = None) -> int:
 
 def run(words: list[str]) -> int:
     command, rest = (words[0], words[1:]) if words else ("help", [])
-    if command in HELP or (HELP & set(rest) and command not in ("data", "lab")):  # those two have more to say
+    if command in HELP or (HELP & set(rest) and command not in OWN_HELP):
         print(__doc__)
         return 0
     if command == "doctor":
@@ -411,7 +455,16 @@ def run(words: list[str]) -> int:
 
 
 HELP = {"help", "-h", "--help"}
-OWN = {"train": train, "compare": compare, "yaml": write, "data": data, "lab": lab}
+OWN_HELP = {"data", "lab", "course", "grade"}  # what has more to say of itself
+OWN = {
+    "train": train,
+    "compare": compare,
+    "yaml": write,
+    "data": data,
+    "lab": lab,
+    "course": course,
+    "grade": grade,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
