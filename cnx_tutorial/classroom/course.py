@@ -5,7 +5,11 @@ configuration, and `source/` with one assignment for each notebook: stubs unfold
 test, which asks a freshly imported checker, so that a learner's changes to the checkers that lie in memory bring no marks.
 """
 
+import os
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -65,10 +69,13 @@ def make_course(folder: Path, notebooks: list[str] | None = None) -> list[str]:
         target.parent.mkdir(parents=True)
         with whole(target) as draft:
             nbformat.write(assignment(nbformat.read(path, as_version=4)), draft)
-    for path in chosen:
-        result = api.generate_assignment(path.stem)
-        if not result["success"]:
-            raise RuntimeError(f"nbgrader could not release {path.stem}: {result.get('error') or result.get('log')}")
+    with own_tools():
+        for path in chosen:
+            result = api.generate_assignment(path.stem)
+            if not result["success"]:
+                raise RuntimeError(
+                    f"nbgrader could not release {path.stem}: {result.get('error') or result.get('log')}"
+                )
     return [path.stem for path in chosen]
 
 
@@ -110,6 +117,17 @@ def strict_call(check: str) -> str:
     if not call:
         raise ValueError(f"a checker's cell holds one call check.name(answer); this one holds {check!r}")
     return f"fresh_check.{call[1]}({call[2]}, strict=True)"
+
+
+@contextmanager
+def own_tools() -> Iterator[None]:
+    """In this block the programs of this Python come first in PATH: nbgrader calls `alembic`, also where the environment is not activated."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def nbgrader_api(folder: Path):

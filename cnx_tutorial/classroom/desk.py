@@ -146,7 +146,7 @@ def ended(running: dict[Child, dict], limits: dict) -> list[tuple[Child, dict]]:
 
 def whole_answer(child: Child) -> dict | None:
     """What the child said, if it was our code that said it."""
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
         said = json.loads(child.text)
         if said.pop("token") == child.token:
             return said

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 HEADING = re.compile(r"### Exercise \d+: (?P<title>.+?) \((?P<difficulty>\w+), (?P<minutes>\d+) minutes\)")
-WEIGHT = {"easy": 1.0, "medium": 1.25, "design": 1.5}  # a point is five minutes of an easy exercise
+WEIGHT = {"easy": 1.0, "medium": 1.25, "hard": 1.5, "design": 1.5}  # a point is five minutes of an easy exercise
 
 
 @dataclass(frozen=True)
