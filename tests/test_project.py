@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib.util
 import itertools
 import json
 import re
@@ -72,7 +73,7 @@ def test_the_licence_is_declared_everywhere():
         assert "SPDX-License-Identifier: AGPL-3.0-only" in file.read_text(encoding="utf-8").splitlines()[0], file
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "datasets/README.md", "docs/benchmarks.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "datasets/README.md", "docs/benchmarks.md", "docs/teaching/README.md"])
 def test_local_links_and_pictures_resolve(name):
     for target in re.findall(r"\]\(([^)#]+)\)", text(name)):
         if "://" not in target:
@@ -300,6 +301,13 @@ def test_readme_says_of_the_gpu_what_was_measured():
     assert all(scores[results.OURS][seed] < scores[results.STOCK][seed] for seed in seeds)
     assert f"{mean:+.3f} ± {half:.3f} ({results.verdict(mean, half)})" in readme
     assert f"lower than YOLOv8n, by {-mean:.3f} ± {half:.3f} with five seeds" in text("README.md")
+
+
+def test_the_teachers_page_is_what_notebooks_and_checkers_say():
+    spec = importlib.util.spec_from_file_location("teaching_page", ROOT / "tools" / "teaching_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.page() == module.PAGE.read_text(encoding="utf-8"), "run python tools/teaching_page.py"
 
 
 def test_every_pin_installs_on_every_python_that_we_promise():

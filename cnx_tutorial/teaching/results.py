@@ -13,10 +13,10 @@ STOCK, OURS, ARTICLE = "yolov8n.yaml", "yolov8n-convnext.yaml", "yolov8n-convnex
 CONTROL = "yolov8n-our-neck.yaml"  # in benchmarks/: the backbone of YOLOv8n, the neck and the head of ours
 NAMES = {STOCK: "YOLOv8n", ARTICLE: "article", CONTROL: "with our neck", OURS: "ours"}
 STEPS = {  # what each step of the stored "opponents" changed
-    "yolov8n-p2.yaml": "a map of stride 4 (Ultralytics' yolov8n-p2)",
-    "yolov8n-one-way.yaml": "no way back down, from fine to coarse",
+    "yolov8n-p2.yaml": "stride-4 map, P2 (Ultralytics' yolov8n-p2)",
+    "yolov8n-one-way.yaml": "top-down neck only (FPN without PAN)",
     "yolov8n-narrow.yaml": "fewer channels in the neck",
-    CONTROL: "8 distances a side in place of 16",
+    CONTROL: "reg_max 8 in place of 16",
     OURS: "ConvNeXt backbone",
 }
 OPPONENTS = {
