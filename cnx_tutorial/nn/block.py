@@ -24,8 +24,8 @@ class ConvNeXtBlock(nn.Module):
         kernel_size: side of the depthwise window in pixels, odd.
         expansion: the channels between the 1x1 convolutions are expansion * dim (the inverted bottleneck).
         drop_path: probability that a sample skips the branch in training.
-        layer_scale: first value of gamma, one number per channel; None or 0 for none. 1e-6 is published for ImageNet classifiers, 1.0 for
-            their detectors.
+        layer_scale: first value of gamma, one number per channel; None or 0 for none. 1e-6 is published for ImageNet classifiers. The
+            authors' detectors start at 1.0, and then load such a classifier's gamma.
         grn: ConvNeXt V2: GlobalResponseNorm between the 1x1 convolutions, and no gamma.
 
     Shape: (N, C, H, W) -> (N, C, H, W).

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from cnx_tutorial.nn.block import ConvNeXtBlock
 from cnx_tutorial.nn.checkpoint import read, unwrapped
-from cnx_tutorial.nn.convnext import ConvNeXt
 from cnx_tutorial.nn.stem_and_downsample import ConvNeXtDownsample, ConvNeXtStem
 from cnx_tutorial.nn.weight_names import Weights, translate
 
@@ -95,7 +94,11 @@ def load_weights(model: nn.Module, source: str | Path | Weights) -> LoadReport:
 def targets(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The model's tensors by our names: those of the backbone, which must all fit, and the rest, which may."""
     tensors = model.state_dict(keep_vars=True)
-    if isinstance(model, ConvNeXt):
+    if {name.split(".")[0] for name in tensors} >= {
+        "stem",
+        "downsamples",
+        "stages",
+    }:  # ConvNeXt, or a learner's own of notebook 04
         return {k: v for k, v in tensors.items() if is_backbone(k)}, {
             k: v for k, v in tensors.items() if not is_backbone(k)
         }

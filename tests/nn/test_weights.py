@@ -268,3 +268,17 @@ def test_folding_mean_and_std_is_exact_and_refused_where_it_cannot_be():
         fold_input_normalisation(nn.ConvNeXtStem(3, 8, k=7, s=4))
     with pytest.raises(ValueError, match="reads 1 channels"):
         fold_input_normalisation(nn.ConvNeXtStem(1, 8))
+
+
+def test_a_network_of_ones_own_with_our_names_takes_published_weights():
+    class Mine(torch.nn.Module):  # as in notebook 04: the same parts in a class that is not the library's
+        def __init__(self):
+            super().__init__()
+            theirs = small()
+            self.stem, self.downsamples, self.stages = theirs.stem, theirs.downsamples, theirs.stages
+
+    mine, source = Mine(), small()
+    torch.nn.init.normal_(source.stages[2][1].pwconv1.weight)
+    report = load_weights(mine, source.state_dict())
+    assert len(report.loaded) == len(mine.state_dict()) and not report.missing
+    assert torch.equal(mine.stages[2][1].pwconv1.weight, source.stages[2][1].pwconv1.weight)

@@ -59,10 +59,10 @@ def test_right_answers_in_any_spelling(answer, capsys):
     [
         (lambda size, k, p=0: -(-(size + 2 * p) // k), f"likely: {UP}\n"),
         (lambda size, k, p=0: -(-(size + p) // k), f"two mistakes at once: {UP}; and {ONE_SIDE}"),
-        (lambda size, k, p=0: size // k, "p changes nothing in your result"),
+        (lambda size, k, p=0: size // k, "does not depend on p, "),
         (lambda size, k, p=0: (size + 2 * p) // k + 1, "every number is one too large"),
-        (lambda size, k, p=0: (size + 2 * p) / k, "asked are whole numbers"),
-        (lambda size, k, p=0: float((size + 2 * p) // k), "asked are whole numbers"),
+        (lambda size, k, p=0: (size + 2 * p) / k, "the exercise asks for whole numbers"),
+        (lambda size, k, p=0: float((size + 2 * p) // k), "the exercise asks for whole numbers"),
         (lambda size, k, p=0: str((size + 2 * p) // k), "was turned into text"),
         (lambda size, k, p=0: [(size + 2 * p) // k], "lies in a list of its own"),
         (lambda size, k, p=0: (size + 2 * p) // k if size != 8 else None, "not attempted yet"),
@@ -88,7 +88,7 @@ def test_where_nothing_explains_it_the_smallest_question_that_fails_is_shown(cap
 
 
 def test_questions_are_the_same_in_every_process():
-    code = "from cnx_tutorial.teaching import check; print(check.iou.table.questions)"
+    code = "from cnx_tutorial.teaching import check; print(check.match.table.questions)"
     runs = {
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout for _ in range(2)
     }

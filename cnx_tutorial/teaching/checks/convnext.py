@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 04: drop-path rates, the count of a whole network, foreign names, the widest network for a budget."""
+"""Misconceptions of notebook 04: drop-path rates, the count of a whole network, the widest one for a budget, foreign names."""
 
 import operator
 
@@ -83,7 +83,7 @@ parameters = function(
 )  # fmt: skip
 
 
-# ---------------------------------------------------------------- exercise 3
+# ---------------------------------------------------------------- exercise 4
 HEAD = {"0": "norm", "2": "head"}
 PARTS = {"0": "dwconv", "2": "norm", "3": "pwconv1", "5": "pwconv2"}
 
@@ -132,7 +132,7 @@ rename = function(
 )  # fmt: skip
 
 
-# ---------------------------------------------------------------- exercise 4
+# ---------------------------------------------------------------- exercise 3
 def doubled(c):
     return c, 2 * c, 4 * c, 8 * c
 
@@ -173,5 +173,5 @@ widest = function(
     draw=budget,
     drawn=8,
     whole=True,
-    in_error="it takes budget and depth, and depth may be left out; your parameters() must work first",
+    in_error="it takes budget and depth, and depth may be left out; count a network with parts(depths, c) of section 4",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 03: counting parameters and multiplications, the block, and a budget for two of them (drop path is in drop_path.py)."""
+"""Misconceptions of notebook 03: counting parameters and multiplications, the block, and a budget for two that see enough (drop path is in drop_path.py)."""
 
 from itertools import permutations
 
@@ -60,6 +60,7 @@ count_parameters = function(
     pinned=[(96, 7, 4), (96,), (10, 11, 3)],
     draw=lambda rng: (int(rng.integers(1, 200)), int(rng.choice([1, 3, 5, 7, 9, 11])), int(rng.integers(1, 9))),
     whole=True,
+    alone={1: "where they are left out, kernel_size is 7 and expansion is 4: these are the defaults"},
     hint="compare your sum with section 4's table, part by part",
 )  # fmt: skip
 
@@ -86,9 +87,8 @@ macs = function(
         (SIDES, {"pixels": lambda width: width**2}),
         (SIDES, {"pixels": lambda height: height}),
         (SIDES, {"pixels": lambda width: width}),
-        ("height * width multiplies only some of the terms; all three layers run at every pixel", {"point": lambda linear: linear}),
-        ("height * width multiplies only some of the terms; all three layers run at every pixel", {"deep": lambda window: window}),
-        ("padding keeps the size: the window stands at all height * width places", {"deep": lambda height, width, kernel_size, window: max(height - kernel_size + 1, 0) * max(width - kernel_size + 1, 0) * window}),
+        *(("height * width multiplies only some of the terms; all three layers run at every pixel", changes) for changes in ({"point": lambda linear: linear}, {"deep": lambda window: window}, {"deep": lambda window: window, "point": lambda pixels, linear: (1 + pixels) * linear // 2})),
+        ("padding keeps the size: the window stands at all height * width pixels", {"deep": lambda height, width, kernel_size, window: max(height - kernel_size + 1, 0) * max(width - kernel_size + 1, 0) * window}),
         ("biases were counted: adding one is no multiplication", {"total": lambda deep, point, pixels, dim, expansion: deep + point + pixels * (2 + expansion) * dim}),
         ("LayerNorm, GELU and gamma are left out of this count: only the three convolutions", {"total": lambda pixels, dim, kernel_size, expansion: pixels * COUNT(dim, kernel_size, expansion)}),
         (ONE_POINTWISE, {"linear": lambda dim, expansion: expansion * dim * dim}),
@@ -229,7 +229,7 @@ block = layer(
         *((WRONG_BACK, {"back": lambda order=order: (0, *order)}) for order in permutations((1, 2, 3)) if order not in ((3, 1, 2), (1, 2, 3))),
         *((NOT_LAST, {"start": lambda order=order: (0, *order), "back": lambda back=back: (0, *back)}) for order in permutations((1, 2, 3)) for back in permutations((1, 2, 3)) if order[-1] != 1),
         ("gamma has one number per channel, (C,), and multiplies the last axis before the permute back", {"scaled": lambda mixed: mixed, "branch": lambda scaled, back, p: p["gamma"] * scaled.permute(back)}),
-        ("something in the branch is detached: x learns through the sum alone", {"deep": lambda x, p: F.conv2d(x.detach(), p["dwconv.weight"], p["dwconv.bias"], padding=3, groups=x.shape[1])}),
+        *(("something in the branch is detached: x learns through the sum alone", changes) for changes in ({"deep": lambda x, p: F.conv2d(x.detach(), p["dwconv.weight"], p["dwconv.bias"], padding=3, groups=x.shape[1])}, {"moved": lambda deep, start: deep.detach().permute(start)}, {"result": lambda added, branch: added + branch.detach()})),
         ("the x that is added is detached: its gradient must flow through the sum, too", {"added": lambda x: x.detach()}),
     ],
     pinned=[Case((4,), (4, 4, 4, 4)), Case((4,), (2, 4, 5, 6)), Case((6,), (2, 6, 9, 8))],
@@ -249,7 +249,7 @@ block = layer(
         ("the layer scale gamma is missing: one number for each channel", without("gamma")),
     ],
     in_making=CALL,
-    in_error="if the error speaks of shapes: they are (N, C, H, W) as far as dwconv, then permuted to (N, H, W, C), and back before the sum; if two sizes differ by 6 or less, dwconv lacks padding 3; if it speaks of an attribute: forward must use the names that __init__ gave",
+    in_error="read the last line of the error: if it speaks of shapes, they are (N, C, H, W) as far as dwconv, then permuted to (N, H, W, C), and back before the sum; if two sizes differ by 6 or less, or the kernel is too large, dwconv lacks padding 3; if it speaks of an attribute, forward must use the names that __init__ gave",
     also=[expect_start_and_drop_path],
 )  # fmt: skip
 
@@ -259,61 +259,65 @@ def two(dim, k, e):
     return 2 * COUNT(dim, k, e)
 
 
-def largest(dim, budget, *, cost=two, least=2, step=2, start=1, spend=True, widest=10**6, room=0, last=10**6, handed=lambda k, e: (k, e), beyond=(0, 0)):
-    """The largest kernel that fits with the least expansion, then the widest expansion that fits with it."""
+def enough(dim, budget, field, *, cost=two, sees=lambda k: 2 * k - 1, start=1, step=2, last=10**6, least=2, widest=10**6, spend=True, room=0, kernel=lambda k: k, beyond=0, handed=lambda k, e: (k, e)):
+    """The smallest kernel whose two windows reach over the field, then the widest expansion that the budget allows with it."""
     k, e = start, least
-    while k < last and cost(dim, k + step, least) <= budget - room:
+    while k < last and sees(k) < field:
         k += step
     while spend and e < widest and cost(dim, k, e + 1) <= budget - room:
         e += 1
-    return handed(k + beyond[0], e + beyond[1])
+    return handed(kernel(k), e + beyond)
 
 
-def wide_first(dim, budget):
-    e = 2
-    while two(dim, 1, e + 1) <= budget:
-        e += 1
+def largest_kernel(dim, budget, field):
     k = 1
-    while two(dim, k + 2, e) <= budget:
+    while two(dim, k + 2, 2) <= budget:
         k += 2
+    e = 2
+    while two(dim, k, e + 1) <= budget:
+        e += 1
     return k, e
 
 
-def any_budget(rng):
-    """What a pair of blocks costs, one less, or some more; small ones too."""
-    dim, k, e = int(rng.integers(2, 60)), int(rng.choice([1, 3, 5, 9, 13])), int(rng.integers(2, 6))
-    return dim, max(two(dim, k, e) + int(rng.choice([0, 0, -1, 7, 400])), two(dim, 1, 2))
+def any_question(rng):
+    """A field that a kernel just reaches, or misses by one or two, and what the pair costs, one less, or some more."""
+    dim, k, e = int(rng.integers(2, 60)), int(rng.choice([1, 3, 5, 7, 9, 13])), int(rng.integers(2, 7))
+    return dim, max(two(dim, k, e) + int(rng.choice([0, 0, -1, 7, 400])), two(dim, k, 2)), max(2 * k - 1 - int(rng.choice([0, 0, 1, 2, 3])), 1)
 
 
-TOO_FAR = "one step too far: a loop that tests a pair and then steps on ends at the first that does not fit"
+LATE = "the search starts with a kernel that is too large for a small field: start with 1"
+EARLY = "the search ends too early for a large field: go on until the two blocks see it"
 two_blocks = function(
     "two_blocks",
-    "(kernel_size, expansion) of two equal blocks that see as far as the budget allows",
-    "within every budget, the largest receptive field, and what is left spent on the expansion",
-    right=largest,
+    "(kernel_size, expansion) of two equal blocks that see the field and spend the rest on channels",
+    "the smallest kernel that sees the field, and the widest expansion within the budget, exact budgets too",
+    right=enough,
     rows=[
         ("the two numbers are swapped: the kernel comes first", {"handed": lambda k, e: (e, k)}),
-        ("that is the receptive field of the two blocks, 2 * k - 1; return the kernel size k", {"handed": lambda k, e: (2 * k - 1, e)}),
+        ("that is the receptive field of the two blocks, 2 * k - 1; return the kernel size k", {"kernel": lambda k: 2 * k - 1}),
         ("the kernel is even: it has no centre, and the block refuses it", {"step": 1}),
-        ("an expansion below 2 is no inverted bottleneck", {"least": 1}),
+        ("that is the field of one block; the second one sees k - 1 grid cells more, so that two see 2 * k - 1", {"sees": lambda k: k}),
+        ("two blocks see 2 * k - 1 grid cells and not 2 * k: their windows share one", {"sees": lambda k: 2 * k}),
+        ("two blocks see 2 * k - 1 grid cells and not 2 * k + 1", {"sees": lambda k: 2 * k + 1}),
+        ("two blocks that see exactly the field are enough: 2 * k - 1 >= field", {"sees": lambda k: 2 * k - 2}),
+        ("the kernel is larger than the field asks for: take the smallest that sees it, and spend the rest on channels", largest_kernel),
+        ("the kernel is right; what it leaves over buys a wider expansion", {"spend": False}),
+        ("the kernel is right; the expansion may be wider or narrower than the published 4: spend what is left over", {"spend": False, "least": 4}),
         ("that is what one block could spend: both together must fit the budget", {"cost": COUNT}),
-        ("the count took a depthwise convolution for a dense one, k * k * C * C, so the kernel stayed small", {"cost": lambda c, k, e: 2 * (COUNT(c, k, e) + k * k * c * (c - 1))}),
+        ("the count took a depthwise convolution for a dense one, k * k * C * C, so that little was left for the channels", {"cost": lambda c, k, e: 2 * (COUNT(c, k, e) + k * k * c * (c - 1))}),
         ("biases, norm and gamma were not counted, and they break the budget", {"cost": lambda c, k, e: 2 * (k * k * c + 2 * e * c * c)}),
         ("a pair that costs exactly the budget fits too: <=, not <", {"room": 1}),
-        ("the parameters went into the expansion first; the kernel comes first here, since it alone sees further", wide_first),
-        ("the kernel is right; what it leaves over buys a wider expansion", {"spend": False}),
-        ("with expansion 4, as published, less is left for the kernel; 2 is allowed", {"least": 4}),
-        ("with expansion 4, as published, less is left for the kernel; 2 is allowed", {"least": 4, "spend": False}),
-        ("kernel 7 is the published one; the budget allows another", {"start": 7, "last": 7}),
-        (TOO_FAR, lambda c, b: (largest(c, b)[0] + 2, 2)),
-        (TOO_FAR, {"beyond": (0, 1)}),
-        *(("the search starts with a kernel that is too large for a small budget: start with 1", {"start": start}) for start in (3, 5, 9)),
-        *(("the search ends too early for a large budget: go on as long as the pair fits", {"last": end}) for end in (11, 13, 31)),
+        ("one step too far: a loop that tests a pair and then steps on ends at the first that does not fit", {"beyond": 1}),
+        ("the search for the expansion starts too wide for a small budget: start with 2", {"least": 3}),
+        ("the search for the expansion starts too wide for a small budget: start with 2", {"least": 4}),
         ("the expansion may go on as long as the pair fits; 4 is only the published one", {"widest": 4}),
+        ("kernel 7 is the published one; the field decides which one is needed", {"start": 7, "last": 7}),
+        *((LATE, {"start": start}) for start in (3, 5, 7, 9)),
+        *((EARLY, {"last": end}) for end in (7, 9, 11, 13, 15, 17, 19, 21, 31)),
     ],
-    pinned=[(16, 9_000), (8, two(8, 9, 3)), (24, two(24, 13, 2)), (12, two(12, 11, 4) - 1), (20, two(20, 13, 2) - 1), (96, 200_000), (4, two(4, 5, 4) + 10), (32, 9_500), (3, two(3, 41, 2))],
-    draw=any_budget,
+    pinned=[(16, 9_000, 10), (8, two(8, 9, 3), 17), (8, two(8, 9, 3), 16), (8, two(8, 11, 3) - 1, 18), (24, two(24, 13, 2), 25), (96, 200_000, 13), (4, two(4, 1, 4) + 10, 1), (4, two(4, 3, 5), 2), (3, two(3, 41, 3), 80), (6, two(6, 23, 5), 45)],
+    draw=any_question,
     drawn=20,
     whole=True,
-    hint="of all pairs that cost at most the budget, the one with the largest kernel is asked for, and of those the one with the widest expansion; one block costs what section 4 counts",
+    hint="two blocks in a row see 2 * k - 1 grid cells along an axis; the smallest odd k that reaches over the field comes first, then the widest expansion for which the pair costs at most the budget",
 )  # fmt: skip

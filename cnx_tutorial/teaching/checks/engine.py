@@ -16,14 +16,14 @@ from itertools import combinations
 import numpy as np
 from torch import Tensor
 
-from cnx_tutorial.teaching.checks.observe import Seen, alike, asked, length, observe, same, shown, slips
+from cnx_tutorial.teaching.checks.observe import FORMS, Seen, alike, asked, length, observe, same, shown, slips
 from cnx_tutorial.teaching.checks.runner import Mismatch, NotAttempted, call, exercise, expect_callable
 
-CHANGED_INPUT = "an operation that changes its input (append, sort, pop, +=, x[...] = ...): work on a copy"
+CHANGED_INPUT = "an operation that changes its input (append, sort, pop, +=, x.sub_(), x[...] = ...): write x = x - ..., or work on a copy"
 STATE = "the same call gives another result the second time: something survives a call, such as a mutable default argument or a global"
 NOTHING = "no branch of the code returns something here: look at the conditions, and for a missing return"
 SIZE = "it runs for other sizes: a size is written into the code, or one axis is taken for another"
-TO_INTEGER = "asked are whole numbers: divide with //, or round"
+TO_INTEGER = "the exercise asks for whole numbers: divide with //, or round"
 UNEXPLAINED = "none of the usual mistakes; work out by hand what stands after 'for', step by step"
 LAST_LINE = "read the last line of the error"
 
@@ -230,7 +230,10 @@ class Exercise:
 
         usual = [(said, variant(self.right, changes)) for said, changes in self.rows] + [*slips(self.right)]
         said = next((said for said, function in usual if explains(function)), None)
-        return said or (None if got[order[0]].error else self.ignored(answer)) or next((said for said, function in self.two_rows() if explains(function)), None)
+        mine, want = got[order[0]], self.truth[order[0]].value
+        form = next((f"return {kind}, and nothing else" for kinds, kind in FORMS.items() if isinstance(want, kinds) and not isinstance(mine.value, kinds)), None)
+        said = said or (None if mine.error else form or self.ignored(answer))
+        return said or next((said for said, function in self.two_rows() if explains(function)), None)
 
     def signature(self) -> str:
         """The arguments, with the defaults of those that may be left out."""
@@ -277,6 +280,7 @@ class Exercise:
         """An argument that changes nothing in the learner's results and something in the right ones."""
         if any(isinstance(item, Tensor) for item in self.questions[0]):
             return None
+        idle = []
         for place, name in enumerate(self.arguments):
             differ = []
             for one, other in zip(self.questions, self.questions[1:], strict=False):
@@ -290,8 +294,9 @@ class Exercise:
                 if not mine[0].error and not mine[1].error:
                     differ.append(self.alike(*mine))
             if len(differ) >= 3 and all(differ):
-                return f"{name} changes nothing in your result, and it should: look where it is used"
-        return None
+                idle.append(name)
+        names = " and ".join(filter(None, (", ".join(idle[:-1]), *idle[-1:])))
+        return f"your result does not depend on {names}, and it should: every argument has its place in the answer" if idle else None
 
 
 def function(name: str, what: str, holds: str, **data) -> Callable:

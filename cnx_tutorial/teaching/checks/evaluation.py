@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 09: IoU, matching, average precision, and what a paired difference allows to say."""
+"""Misconceptions of notebook 09: matching, average precision, what a paired difference allows to say, and which of several designs may be called better."""
 
 import math
 import operator
@@ -6,79 +6,28 @@ import statistics
 from itertools import accumulate, product
 
 import numpy as np
+from scipy import stats
 
 from cnx_tutorial.teaching.checks.engine import Steps, function
 from cnx_tutorial.teaching.results import T_95, verdict
 
 
-# ---------------------------------------------------------------- exercise 1
 def area(box):
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def box_on_grid(rng, high=9):
-    """Whole corners out of few, so that boxes touch, lie in each other, are equal and have no area now and then."""
-    (x1, x2), (y1, y2) = (sorted(int(place) for place in rng.integers(0, high, 2)) for _ in range(2))
-    return (x1, y1, x2, y2) if rng.random() < 0.8 else (x1 + 0.5, y1, x2 + 0.5, y2 + 0.25)
-
-
-def as_sizes(x, y, w, h):
-    return x, y, x + w, y + h
-
-
-def as_centre(x, y, w, h):
-    return x - w / 2, y - h / 2, x + w / 2, y + h / 2
-
-
 IOU = Steps(
     "a, b",
-    read=lambda a, b: (a, b),
-    across=lambda read: min(read[0][2], read[1][2]) - max(read[0][0], read[1][0]),
-    down=lambda read: min(read[0][3], read[1][3]) - max(read[0][1], read[1][1]),
+    across=lambda a, b: min(a[2], b[2]) - max(a[0], b[0]),
+    down=lambda a, b: min(a[3], b[3]) - max(a[1], b[1]),
     both=lambda across, down: max(across, 0) * max(down, 0),
-    areas=lambda read: (area(read[0]), area(read[1])),
+    areas=lambda a, b: (area(a), area(b)),
     union=lambda areas, both: sum(areas) - both,
     result=lambda both, union: both / union if union else 0.0,
 )
-NO_IOU_AREA = "two boxes without area have no union to divide by (0 / 0): look first, and return 0"
-WRONG_IOU = [
-    ("boxes that do not touch have negative sides, whose product is positive: take max(side, 0)", {"both": lambda across, down: across * down}),
-    ("the product of two negative sides is positive: take max(side, 0) of each side, before the product", {"both": lambda across, down: max(across * down, 0)}),
-    ("only the width of the intersection is cut off at 0; boxes one above the other have a negative height", {"both": lambda across, down: max(across, 0) * down}),
-    ("only the height of the intersection is cut off at 0; boxes side by side have a negative width", {"both": lambda across, down: across * max(down, 0)}),
-    ("one negative side is enough: two boxes that lie side by side have nothing in common either", {"both": lambda across, down: 0 if across < 0 and down < 0 else across * down}),
-    ("one negative side is enough: two boxes that lie side by side have nothing in common either", {"both": lambda across, down: 0 if across <= 0 and down <= 0 else across * down}),
-    ("a negative side means that there is no intersection; abs() makes one of it", {"both": lambda across, down: abs(across) * abs(down)}),
-    ("the intersection is counted twice in the union: subtract it once", {"union": lambda areas: sum(areas)}),
-    ("the intersection is counted twice in the sum of the areas: subtract it once, not twice", {"union": lambda areas, both: sum(areas) - 2 * both}),
-    ("that is twice the intersection over the sum of the areas (Dice); IoU divides the intersection by the union", {"union": lambda areas: sum(areas) / 2}),
-    ("that is the intersection over one of the two boxes alone; divide by the union", {"union": lambda areas: areas[0]}),
-    ("that is the intersection over one of the two boxes alone; divide by the union", {"union": lambda areas: areas[1]}),
-    ("that is the intersection over the smaller box; divide by the union", {"union": lambda areas: min(areas)}),
-    ("that is the intersection over the larger box; divide by the union", {"union": lambda areas: max(areas)}),
-    ("that is the intersection over the smallest box around both; the union is both areas, the common part once", {"union": lambda read: area([*map(min, *(box[:2] for box in read)), *map(max, *(box[2:] for box in read))])}),
-    ("that is the intersection; divide it by the union", {"result": lambda both: both}),
-    ("the upper left corner of the intersection is the larger of the two, the lower right the smaller", {"across": lambda read: max(read[0][2], read[1][2]) - min(read[0][0], read[1][0]), "down": lambda read: max(read[0][3], read[1][3]) - min(read[0][1], read[1][1])}),
-    ("the last two numbers are a corner, not width and height", {"read": lambda a, b: (as_sizes(*a), as_sizes(*b))}),
-    ("the four numbers are two corners, not a centre with width and height", {"read": lambda a, b: (as_centre(*a), as_centre(*b))}),
-    ("one pixel too many: corners are places here, so that the width is x2 - x1", {"read": lambda a, b: ((*a[:2], a[2] + 1, a[3] + 1), (*b[:2], b[2] + 1, b[3] + 1))}),
-    (NO_IOU_AREA, {"result": lambda both, union: both / union}),
-    (NO_IOU_AREA, {"result": lambda both, union: both / union if union else 1.0}),
-    ("a small number was added to the union: it changes every result; look for 0 instead", {"result": lambda both, union: both / (union + 1e-6)}),
-]  # fmt: skip
-iou = function(
-    "iou",
-    "intersection over union of two boxes",
-    "boxes apart in each direction, touching, one in the other, without area",
-    right=IOU,
-    rows=WRONG_IOU,
-    pinned=[((0, 0, 4, 4), (2, 0, 6, 4)), ((0, 0, 2, 2), (5, 5, 8, 9)), ((1, 1, 1, 4), (1, 1, 1, 4)), ((0, 0, 3, 3), (3, 0, 6, 3)), ((0, 0, 0.02, 0.02), (0.01, 0, 0.03, 0.02))],
-    draw=lambda rng: (box_on_grid(rng), box_on_grid(rng)),
-    in_error="the error says what it stumbled on; a and b are boxes of four numbers each",
-)
 
 
-# ---------------------------------------------------------------- exercise 2
+# ---------------------------------------------------------------- exercise 1
 def by_confidence(predictions):
     return sorted(range(len(predictions)), key=lambda i: -predictions[i][1])
 
@@ -137,11 +86,11 @@ def scene(rng):
     return predictions, truths, float(rng.choice([0.3, 0.5, 0.75]))
 
 
-INDICES = "those are indices; asked is True or False for each prediction"
+INDICES = "those are indices; the exercise asks for True or False for each prediction"
 match = function(
     "match",
-    "which predictions are hits",
-    "hits and false positives of all scenes, as Ultralytics matches them",
+    "which predictions are true positives",
+    "true and false positives of all scenes, as Ultralytics matches them",
     right=find_hits,
     rows=[
         ("predictions were taken in the order of the list; begin with the highest confidence", {"order": lambda p: range(len(p))}),
@@ -181,32 +130,32 @@ match = function(
 )  # fmt: skip
 
 
-# ---------------------------------------------------------------- exercise 3
-def precision(hits):
-    return [sum(hits[: i + 1]) / (i + 1) for i in range(len(hits))]
+# ---------------------------------------------------------------- exercise 2
+def precision(tp):
+    return [sum(tp[: i + 1]) / (i + 1) for i in range(len(tp))]
 
 
-def envelope(hits):
-    return [max(precision(hits)[i:]) for i in range(len(hits))]
+def envelope(tp):
+    return [max(precision(tp)[i:]) for i in range(len(tp))]
 
 
-def curve_area(hits, truths, *, heights=envelope, step=lambda hits, truths: 1 / truths, every=False):
-    return sum((p * step(hits, truths) for p, hit in zip(heights(hits), hits, strict=True) if hit or every), 0.0)
+def curve_area(tp, truths, *, heights=envelope, step=lambda tp, truths: 1 / truths, every=False):
+    return sum((p * step(tp, truths) for p, hit in zip(heights(tp), tp, strict=True) if hit or every), 0.0)
 
 
-def at_101_recalls(hits, truths):
-    recall = [0.0] + [sum(hits[: i + 1]) / truths for i in range(len(hits))]
-    heights = np.interp(np.linspace(0, 1, 101), [*recall, recall[-1], 1.0], [1.0, *envelope(hits), 0.0, 0.0])
+def at_101_recalls(tp, truths):
+    recall = [0.0] + [sum(tp[: i + 1]) / truths for i in range(len(tp))]
+    heights = np.interp(np.linspace(0, 1, 101), [*recall, recall[-1], 1.0], [1.0, *envelope(tp), 0.0, 0.0])
     return float(sum(heights[1:] + heights[:-1])) / 200
 
 
 def ranking(rng):
-    hits = [bool(hit) for hit in rng.random(rng.integers(0, 9)) < 0.5]
-    return hits, max(sum(hits) + int(rng.integers(0, 3)), 1)
+    tp = [bool(hit) for hit in rng.random(rng.integers(0, 9)) < 0.5]
+    return tp, max(sum(tp) + int(rng.integers(0, 3)), 1)
 
 
-BY_GRID = "that is the area as Ultralytics reads it, at 101 recalls; asked is the exact one"
-EVERY = "every prediction added to the area; recall rises at hits only"
+BY_GRID = "that is the area as Ultralytics reads it, at 101 recalls; the exercise asks for the exact one"
+EVERY = "every prediction added to the area; recall rises at true positives only"
 average_precision = function(
     "average_precision",
     "the area under the precision envelope",
@@ -214,27 +163,27 @@ average_precision = function(
     right=curve_area,
     rows=[
         ("precision was taken as it is; the envelope is the best precision from here on", {"heights": precision}),
-        ("the envelope looks forward: the best precision at this recall or a higher one", {"heights": lambda hits: list(accumulate(precision(hits), max))}),
-        ("the envelope is the best precision from here on, not only the better of this one and the next", {"heights": lambda hits: [max(precision(hits)[i : i + 2]) for i in range(len(hits))]}),
-        ("that is the mean precision over all predictions; only steps of recall count", lambda hits, truths: statistics.mean(precision(hits) or [0.0])),
+        ("the envelope looks forward: the best precision at this recall or a higher one", {"heights": lambda tp: list(accumulate(precision(tp), max))}),
+        ("the envelope is the best precision from here on, not only the better of this one and the next", {"heights": lambda tp: [max(precision(tp)[i : i + 2]) for i in range(len(tp))]}),
+        ("that is the mean precision over all predictions; only steps of recall count", lambda tp, truths: statistics.mean(precision(tp) or [0.0])),
         (EVERY, {"every": True}),
         (EVERY, {"every": True, "heights": precision}),
-        ("the area was divided by the truths that were found; divide by all of them", {"step": lambda hits, truths: 1 / sum(hits)}),
-        ("the area was divided by the number of predictions; a hit raises recall by 1 / truths", {"step": lambda hits, truths: 1 / len(hits)}),
-        ("0.25 was the step of four cells; recall rises by 1 / truths", {"step": lambda hits, truths: 0.25}),
-        ("each hit raises recall by 1 / truths: divide the sum by truths", {"step": lambda hits, truths: 1}),
+        ("the area was divided by the truths that were found; divide by all of them", {"step": lambda tp, truths: 1 / sum(tp)}),
+        ("the area was divided by the number of predictions; a true positive raises recall by 1 / truths", {"step": lambda tp, truths: 1 / len(tp)}),
+        ("0.25 was the step of four cells; recall rises by 1 / truths", {"step": lambda tp, truths: 0.25}),
+        ("each true positive raises recall by 1 / truths: divide the sum by truths", {"step": lambda tp, truths: 1}),
         (BY_GRID, at_101_recalls),
-        (BY_GRID, lambda hits, truths: at_101_recalls(hits, truths) if hits else 0.0),
-        ("that is the precision at the end: one point of the curve, not the area", lambda hits, truths: sum(hits) / len(hits) if hits else 0.0),
-        ("that is the recall at the end, which would be the area if all hits came first; the order of `hits` stays as it is", lambda hits, truths: sum(hits) / truths),
+        (BY_GRID, lambda tp, truths: at_101_recalls(tp, truths) if tp else 0.0),
+        ("that is the precision at the end: one point of the curve, not the area", lambda tp, truths: sum(tp) / len(tp) if tp else 0.0),
+        ("that is the recall at the end, which would be the area if all true positives came first; the order of `tp` stays as it is", lambda tp, truths: sum(tp) / truths),
     ],
     pinned=[([True, False, True], 2), ([True, True, False, False, True, False], 4), ([], 3), ([False, False], 2)],
     draw=ranking,
-    in_error="the error says what it stumbled on; hits may be empty, and then the area is 0",
+    in_error="the error says what it stumbled on; tp may be empty, and then the area is 0",
 )  # fmt: skip
 
 
-# ---------------------------------------------------------------- exercise 4
+# ---------------------------------------------------------------- exercise 3
 def one_sign(mean, half, error, differences):
     signs = {(difference > 0) - (difference < 0) for difference in differences}
     return {frozenset({1}): "higher", frozenset({-1}): "lower"}.get(frozenset(signs), "no detectable difference")
@@ -294,8 +243,7 @@ compare = function(
         ("4.303 belongs to three pairs; take results.T_95[n - 1] for n of them", {"t": lambda: T_95[2]}),
         ("Student's t has n - 1 degrees of freedom, not n", {"t": lambda n: T_95[n]}),
         ("the sign is turned: ours minus theirs", {"differences": lambda ours, theirs: [b - a for a, b in zip(ours, theirs, strict=True)]}),
-        ("that is the whole width of the interval; asked is half of it", {"half": lambda t, error: 2 * t * error}),
-        ("that is the whole width of the interval; asked is half of it", {"result": lambda mean, half, word: (mean, 2 * half, word)}),
+        *(("that is the whole width of the interval; the exercise asks for half of it", changes) for changes in ({"half": lambda t, error: 2 * t * error}, {"result": lambda mean, half, word: (mean, 2 * half, word)})),
         (ALWAYS, {"word": lambda mean: "higher" if mean > 0 else "lower"}),
         (ALWAYS, {"word": lambda mean: "higher" if mean >= 0 else "lower"}),
         (ALWAYS, {"word": lambda mean: verdict(mean, 0)}),
@@ -304,9 +252,87 @@ compare = function(
         ("the word compares the mean with its spread; compare it with half, which is Student's t times that", {"word": lambda mean, error: verdict(mean, error)}),
         (TIE, {"word": lambda mean, half: "higher" if mean >= half else verdict(mean, half)}),
         (TIE, {"word": lambda mean, half: "lower" if mean <= -half else verdict(mean, half)}),
-        ("the word is one of the three in the exercise, letter by letter", {"word": lambda mean, half: verdict(mean, half).capitalize()}),
+        *(("the word is one of the three in the exercise, letter by letter", {"word": lambda mean, half, spelled=spelled: spelled(verdict(mean, half))}) for spelled in (str.capitalize, lambda word: word.replace("no", "No"))),
     ],
     pinned=[([0.52, 0.5, 0.54], [0.5, 0.49, 0.5]), ([0.5, 0.52, 0.51], [0.5, 0.52, 0.51]), ([0.55, 0.54, 0.49], [0.5, 0.5, 0.5])],
     draw=scores,
     in_error="the error says what it stumbled on; results.T_95 knows 1 to 5 degrees of freedom, and n pairs have n - 1",
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- exercise 4
+def p_paired(ours, theirs):
+    differences = np.subtract(ours, theirs)
+    n = len(differences)
+    return float(2 * stats.t.sf(abs(differences.mean()) / (differences.std(ddof=1) / n**0.5), n - 1))
+
+
+def p_unpaired(ours, theirs):
+    return float(stats.ttest_ind(ours, theirs).pvalue)
+
+
+def holm(raw, factor=lambda n, rank: n - rank, never_below=True, order=sorted):
+    corrected, least = {}, 0.0
+    for rank, name in enumerate(order(raw, key=raw.get)):
+        corrected[name] = raw[name] * factor(len(raw), rank)
+        least = corrected[name] = max(least, corrected[name]) if never_below else corrected[name]
+    return corrected
+
+
+def designs(rng):
+    """A few designs whose seeds scatter together with the control's, with gaps between none and clear."""
+    n = int(rng.integers(3, 7))
+    control = rng.normal(0.5, 0.02, n)
+    found = {}
+    for name in list("ABCDE")[: rng.integers(2, 6)]:
+        gap, noise = rng.choice([0.0, 0.006, 0.01, 0.015, 0.02, -0.02]), rng.choice([0.003, 0.006, 0.012])
+        found[name] = [round(float(score), 4) for score in control + gap + noise * rng.normal(size=n)]
+    return [round(float(score), 4) for score in control], found
+
+
+BETTER = Steps(
+    "control, candidates",
+    raw=lambda control, candidates: {name: p_paired(scores, control) for name, scores in candidates.items()},
+    corrected=lambda raw: holm(raw),
+    gains=lambda control, candidates: {name: statistics.mean(scores) - statistics.mean(control) for name, scores in candidates.items()},
+    result=lambda candidates, corrected, gains: [name for name in candidates if corrected[name] < 0.05 and gains[name] > 0],
+)
+UNCORRECTED = "the p-values are not corrected for their number: of many designs that are no better, one looks better by chance"
+TIMES_N = "every p-value was multiplied by n (Bonferroni); Holm multiplies the smallest by n, the next by n - 1, and so on"
+MEAN_ONLY = "a higher mean alone is no evidence: the p-value decides, after the correction"
+ALL_SEEDS = "higher with every seed is no test: of two equal designs one is ahead with all three seeds once in four times"
+better = function(
+    "better",
+    "which designs may be called better than the control",
+    "for all sets of designs: paired, corrected for their number, and higher",
+    right=BETTER,
+    rows=[
+        (UNCORRECTED, {"corrected": lambda raw: raw}),
+        (TIMES_N, {"corrected": lambda raw: holm(raw, lambda n, rank: n)}),
+        ("a corrected p-value is never below the one before it: once a p-value has failed, all larger ones fail too", {"corrected": lambda raw: holm(raw, never_below=False)}),
+        ("the smallest p-value is multiplied by n and the largest by 1, not the other way round", {"corrected": lambda raw: holm(raw, lambda n, rank: rank + 1)}),
+        ("the smallest p-value is multiplied by n, not by n - 1: the first rank is 0", {"corrected": lambda raw: holm(raw, lambda n, rank: n - rank - 1)}),
+        ("the smallest p-value is multiplied by n, not by n + 1", {"corrected": lambda raw: holm(raw, lambda n, rank: n - rank + 1)}),
+        ("n / (rank + 1) is the correction of Benjamini and Hochberg, which allows more false alarms; Holm's factor is n - rank", {"corrected": lambda raw: holm(raw, lambda n, rank: n / (rank + 1), never_below=False)}),
+        ("the p-values were corrected in the order of the dictionary; begin with the smallest", {"corrected": lambda raw: holm(raw, order=lambda names, key: list(names))}),
+        ("the largest p-value came first; begin with the smallest", {"corrected": lambda raw: holm(raw, order=lambda names, key: sorted(names, key=key, reverse=True))}),
+        ("the two lists belong together seed by seed: the test for pairs is ttest_rel, not ttest_ind", {"raw": lambda control, candidates: {name: p_unpaired(scores, control) for name, scores in candidates.items()}}),
+        ("the p-value was halved: nobody knew before which side a design would fall on, so both sides count", {"raw": lambda control, candidates: {name: p_paired(scores, control) / 2 for name, scores in candidates.items()}}),
+        ("a difference can be clear and negative: the mean has to be higher, too", {"result": lambda candidates, corrected: [name for name in candidates if corrected[name] < 0.05]}),
+        ("these are the designs that are lower than the control", {"gains": lambda control, candidates: {name: statistics.mean(control) - statistics.mean(scores) for name, scores in candidates.items()}}),
+        (MEAN_ONLY, {"result": lambda candidates, gains: [name for name in candidates if gains[name] > 0]}),
+        (ALL_SEEDS, {"result": lambda control, candidates: [name for name, scores in candidates.items() if all(a > b for a, b in zip(scores, control, strict=True))]}),
+        ("the names stand in the order of their p-values; give them in the order of the dictionary", {"result": lambda candidates, corrected, gains: sorted((name for name in candidates if corrected[name] < 0.05 and gains[name] > 0), key=corrected.get)}),
+        ("that is one design, the best; the exercise asks for all that may be called better", {"result": lambda candidates, corrected, gains: [name for name in candidates if corrected[name] < 0.05 and gains[name] == max(gains.values()) > 0]}),
+    ],
+    pinned=[
+        ([0.5, 0.52, 0.51, 0.53], {"A": [0.53, 0.548, 0.541, 0.562], "B": [0.5, 0.53, 0.5, 0.54]}),
+        ([0.5, 0.52, 0.51, 0.53], {"A": [0.47, 0.488, 0.481, 0.502], "B": [0.52, 0.541, 0.529, 0.551]}),
+        ([0.5, 0.52, 0.51, 0.53], {"A": [0.504, 0.531, 0.529, 0.542], "B": [0.518, 0.523, 0.519, 0.542]}),
+        ([0.5, 0.52, 0.51, 0.53], {"A": [0.505, 0.514, 0.516, 0.532], "B": [0.505, 0.533, 0.521, 0.536]}),
+        ([0.5, 0.52, 0.48], {"A": [0.501, 0.522, 0.483]}),
+    ],
+    draw=designs,
+    drawn=60,
+    in_error="the error says what it stumbled on; candidates is a dictionary from a name to a list of scores, one for each seed of the control",
 )  # fmt: skip

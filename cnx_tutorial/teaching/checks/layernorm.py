@@ -76,7 +76,7 @@ normalize = function(
     right=Steps("x, eps=1e-6", axis=lambda: -1, **FORMULA),
     rows=WRONG_FORMULA,
     pinned=[(fixed(5) * 1e-3, 1e-6), (fixed(8), 1e-6), (fixed(8) * 1e-3,), (fixed(5), 0.1), (far(64),)],
-    draw=lambda rng: (numbers(rng, int(rng.integers(2, 12))) * 10.0 ** rng.integers(-3, 3), float(rng.choice([1e-6, 1e-3]))),
+    draw=lambda rng: (numbers(rng, int(rng.integers(2, 12))) * 10.0 ** rng.integers(-3, 3), 1e-6),
     drawn=8,
     in_error="the error says what it stumbled on; mind that x has one axis here, (C,), so mean() and var() need no axis",
     alone={3: EPS_ENTERS, 4: ONE_PASS},
@@ -85,13 +85,13 @@ normalize = function(
 # ---------------------------------------------------------------- exercise 2
 AXES = {"batch": [0, 2, 3], "layer": [1], "instance": [2, 3], "group1": [1, 2, 3]}
 OTHER_AXES = {
-    "those are BatchNorm's axes: one mean per channel": [0, 2, 3],
-    "that is ConvNeXt's LayerNorm: one mean per pixel": [1],
-    "those are InstanceNorm's axes: one mean per image and channel": [2, 3],
-    "those are GroupNorm(1)'s axes: one mean per image": [1, 2, 3],
-    "then everything shares one mean, and none of the four norms does that": [0, 1, 2, 3],
-    "axis 0 alone leaves every position its own mean; BatchNorm pools H and W as well": [0],
-    "axis 3 is W: the last axis holds the channels in channels_last only": [3],
+    (0, 2, 3): "those are BatchNorm's axes: one mean per channel",
+    (1,): "that is ConvNeXt's LayerNorm: one mean per pixel",
+    (2, 3): "those are InstanceNorm's axes: one mean per image and channel",
+    (1, 2, 3): "those are GroupNorm(1)'s axes: one mean per image",
+    (0, 1, 2, 3): "then everything shares one mean, and none of the four norms does that",
+    (0,): "axis 0 alone leaves every position its own mean; BatchNorm pools H and W as well",
+    (3,): "axis 3 is W: the last axis holds the channels in channels_last only",
 }
 
 
@@ -107,11 +107,12 @@ def constant(value: object):
 
 
 def one_wrong() -> Iterator[tuple[str, dict]]:
-    for said, axes in OTHER_AXES.items():
-        for norm in AXES:
-            if AXES[norm] != axes:
-                yield f'of "{norm}": {said}', {norm: lambda axes=axes: axes}
-    yield ("the axes that are kept were given; asked are those over which the mean is taken", {norm: lambda norm=norm: [i for i in range(4) if i not in AXES[norm]] for norm in AXES})
+    for norm, right in AXES.items():
+        for axes in (some for count in (1, 2, 3, 4) for some in combinations(range(4), count) if list(some) != right):
+            wrong = [f"{letter} is {'too many: leave it out' if i in axes else 'missing: add it'}" for i, letter in enumerate("NCHW") if (i in axes) != (i in right)]
+            said = OTHER_AXES.get(axes) if axes != (3,) or norm == "layer" else None
+            yield f'of "{norm}": {said or "; ".join(wrong)}', {norm: lambda axes=axes: list(axes)}
+    yield ("the axes that are kept were given; the exercise asks for those over which the mean is taken", {norm: lambda norm=norm: [i for i in range(4) if i not in AXES[norm]] for norm in AXES})
     yield "H and W are axes 2 and 3 of (N, C, H, W): those are the axes of channels_last", {"batch": lambda: [0, 1, 2], "layer": lambda: [3], "instance": lambda: [1, 2], "group1": lambda: [1, 2, 3]}  # fmt: skip
 
 
@@ -258,6 +259,7 @@ layernorm = layer(
         ("the two layouts are swapped: look at the line that chooses between them", {"layout": lambda data_format: {"channels_first": "NHWC", "channels_last": "NCHW"}[data_format]}),
         *wrong_affine(),
         *only("channels_first", wrong_affine("normalised over the last axis, which is W here; the channels are axis 1")),
+        *only("channels_first", [("the right numbers with their axes in another order: undo your permute, so that the axes stand as in x", {"out": lambda z, b, order=order: (z + b).permute(order)}) for order in ((0, 3, 1, 2), (0, 1, 3, 2))]),
         *only("channels_last", wrong_affine("normalised over axis 1, which is H here; in channels_last the channels are the last axis")),
     ],
     pinned=[

@@ -23,6 +23,7 @@ CUT = "something cuts the graph: .detach(), .data, .item(), .tolist(), .numpy(),
 CONSTANT = "the values are right and the gradient is not: something was taken for a constant (.detach(), .item())"
 DTYPE = "stay in the input's dtype: .float(), .half() and torch.tensor(a list) change it"
 DEVICE = "stay on the input's device: x.device"
+FORMS = {(int, float): "one number", list: "a list or a tuple", dict: "a dictionary"}
 SHAPE = "an axis was lost or moved: keepdim=True keeps it, permute brings it back"
 
 
@@ -226,7 +227,7 @@ def slips(right: Callable) -> Iterator[tuple[str, Callable]]:
     yield "only the last item came back: return all of them", after(lambda v: list(v)[-1])
     yield ("the items are right, and were joined into one flat list: keep their groups", after(lambda v: [i for part in v for i in part]))
     yield "the items are right, and were sorted: keep their order", after(lambda v: sorted(v))
-    yield ("the answers are right, but 0 and 1: asked are True and False", after(lambda v: [int(i) for i in v] if isinstance(v, list) else int(v)))
+    yield ("the answers are right, but 0 and 1: the exercise asks for True and False", after(lambda v: [int(i) for i in v] if isinstance(v, list) else int(v)))
     yield "the result is right, and was turned into text: return it as it is", after(str)
     yield FLAT, after(lambda v: v.flatten())
     for order in (o for axes in (2, 3, 4) for o in permutations(range(axes)) if o != tuple(range(axes))):

@@ -1,7 +1,9 @@
 """Misconceptions of notebook 02: patches, shapes, strides, the downsampling layer, and a stem that is designed."""
 
 import copy
+import functools
 import math
+from collections.abc import Callable
 from itertools import accumulate
 from operator import mul
 
@@ -9,9 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cnx_tutorial.nn import ConvNeXtStem
 from cnx_tutorial.teaching.checks.engine import Steps, function
 from cnx_tutorial.teaching.checks.layer_engine import Case, layer
-from cnx_tutorial.teaching.checks.runner import Mismatch, call, exercise, expect_callable
+from cnx_tutorial.teaching.checks.runner import Mismatch, call, exercise, expect_callable, first_line
+from cnx_tutorial.teaching.stem_trial import crops, mistakes
 
 # ---------------------------------------------------------------- exercise 1
 output_size = function(
@@ -36,6 +40,7 @@ output_size = function(
         ("the span of a dilated window was taken as d * k; between k pixels there are k - 1 gaps: d(k - 1) + 1", {"span": lambda k, d: d * k}),
         ("the window was taken as one pixel narrower than it is: subtract d(k - 1) and 1 more", {"span": lambda k, d: d * (k - 1)}),
         ("only the stride was used: that is right for kernel = stride and sizes without a rest", {"number": lambda size, s: size // s}),
+        ("padding is 0 and dilation 1 where they are left out: p=0, d=1", {"p": 1}),
         ("divide with //, which rounds down and stays a whole number", {"moves": lambda room, s: room / s}),
     ],
     pinned=[(224, 4, 4, 0, 1), (225, 2, 2), (224, 4, 4), (10, 3, 2, 1, 1), (10, 4, 4, 0, 1), (33, 3, 2, 2, 2), (31, 5, 3, 0, 3), (64, 8, 4, 2, 1)],
@@ -57,6 +62,7 @@ def squares(x, k):
     return x.reshape(n, c, height // k, k, width // k, k).permute(0, 2, 3, 4, 5, 1)
 
 
+REST = "the sizes need not be multiples of k: drop what is left over at the right and at the bottom first"
 FIXED_K = "the k argument is not used: a fixed number stands in its place"
 OVERLAPPING = "the patches overlap: F.unfold steps by 1 unless you say stride=k"
 BATCH_LOST = "the images were joined into one row of patches: keep N as the first axis"
@@ -78,7 +84,8 @@ patchify = function(
         ("the patches run down the columns; go along each row of patches first", {"order": lambda: (0, 3, 1, 5, 2, 4)}),
         ("rows and columns are swapped inside each patch: the order is (C, row, column)", {"order": lambda: (0, 1, 3, 5, 4, 2)}),
         ("F.unfold gives (N, C*k*k, patches): swap the last two axes with .transpose(1, 2)", {"patches": lambda rows: rows.transpose(1, 2)}),
-        ("a reshape alone cuts memory into runs, not into squares: split both axes, then permute, then join", {"rows": lambda image, size: image.reshape(len(image), -1, image.shape[1] * size**2)}),
+        *(("a reshape alone cuts memory into runs, not into squares: split both axes, then permute, then join", changes) for changes in ({"rows": lambda image, size: image.reshape(len(image), -1, image.shape[1] * size**2)}, {"order": lambda: (0, 5, 1, 2, 3, 4)})),
+        (REST, {"cut": lambda image, size: image.reshape(*image.shape[:2], image.shape[2] // size, size, image.shape[3] // size, size).permute(0, 2, 3, 4, 5, 1)}),
         (OVERLAPPING, {"patches": lambda image, size: F.unfold(image, size).transpose(1, 2)}),
         (OVERLAPPING, {"patches": lambda image, size: F.unfold(image, size)}),
         *((FIXED_K, {"size": lambda fixed=fixed: fixed}) for fixed in (2, 3, 4)),
@@ -91,7 +98,7 @@ patchify = function(
     pinned=[(image(2, 3, 4, 6), 2), (image(1, 2, 8, 12), 4), (image(2, 3, 9, 6), 3), (image(2, 3, 7, 9), 2), (image(1, 3, 14, 11), 4)],
     draw=lambda rng: (image(*(int(side) for side in rng.integers((1, 1, 5, 5), (4, 5, 14, 14))), seed=1), int(rng.integers(1, 5))),
     drawn=10,
-    in_error="the sizes need not be multiples of k: drop what is left over at the right and at the bottom first",
+    in_error=REST,
 )  # fmt: skip
 
 
@@ -126,7 +133,7 @@ strides = function(
         ("the repeats were multiplied in; a block has stride 1, however often it is repeated", {"total": lambda own, rows: list(accumulate((s * row[1] for s, row in zip(own, rows, strict=True)), mul))}),
         ("the rows that keep the size were left out: one number for each row", {"answer": lambda total, rows: [s for s, row in zip(total, rows, strict=True) if row[2] != "ConvNeXtBlock"]}),
         ("that is the stride before each row; multiply first, then note the result", {"answer": lambda total: [1, *total[:-1]]}),
-        ("those are levels, the P of P2 to P5; the stride is 2 to the power of the level", {"answer": lambda total: [round(math.log2(s)) for s in total]}),
+        *(("those are levels, the P of P2 to P5; the stride is 2 to the power of the level", {"answer": lambda total, to=to: [to(math.log2(s)) for s in total]}) for to in (round, int, float)),
         ("4 for a stem and 2 for a downsampling layer is the custom, not a rule: read the row's third argument", {"own": lambda rows: [{"ConvNeXtStem": 4, "ConvNeXtDownsample": 2}.get(row[2], 1) for row in rows]}),
         ("return a list with one number for each row, not the last number alone", {"answer": lambda total: total[-1]}),
     ],
@@ -189,18 +196,20 @@ downsample = layer(
 
 # ---------------------------------------------------------------- exercise 5
 BUDGET = 20_000  # parameters, the norm's among them
+SEEDS = range(2)  # trainings of each stem
+FEWER = 0.8  # times the patch stem's mistakes; good stems reach half, wide windows alone 1.1
 WHOLE_IMAGE = "something mixes the whole image, so that windows mean nothing: normalise each pixel by itself"
 
 
-@exercise("stride 4, 96 channels, every pixel in at least two windows along each axis, within 20,000 parameters")
-def small_cell_stem(answer: object) -> None:
+@exercise("stride 4, 96 channels, every pixel in at least two windows along each axis, within 20,000 parameters, clearly fewer mistakes than the patch stem", seconds=120)
+def small_cell_stem(answer: object) -> str:
     """Check `small_cell_stem()`: a stem (N, 3, H, W) -> (N, 96, H/4, W/4), judged by what it does."""
     expect_callable(answer, "function")
-    stem = call(answer, what="when called")
-    if not isinstance(stem, nn.Module):
-        got = f"the class {stem.__name__}" if isinstance(stem, type) else type(stem).__name__
+    made = call(answer, what="when called")
+    if not isinstance(made, nn.Module):
+        got = f"the class {made.__name__}" if isinstance(made, type) else type(made).__name__
         raise Mismatch("this is no layer", "a layer, ready to use", got, "make the layer and return it: a stem with its numbers in parentheses")
-    stem = copy.deepcopy(stem).double().eval()
+    stem = copy.deepcopy(made).double().eval()
     for height, width in ((64, 64), (96, 64)):
         expect_shape(stem, height, width)
     count = sum(parameter.numel() for parameter in stem.parameters())
@@ -217,6 +226,29 @@ def small_cell_stem(answer: object) -> None:
         raise Mismatch("the result is not normalised", "mean 0 and variance 1 over each pixel's channels", "others", "a stem ends in LayerNorm over the 96 channels of each pixel")
     for axis, name in ((2, "row"), (3, "column")):
         expect_two_windows(windows_of_pixels(stem, axis), name)
+    return expect_fewer_mistakes(answer)
+
+
+@functools.cache
+def mistakes_of_patches() -> float:
+    return sum(mistakes(lambda: ConvNeXtStem(3, 96, 4, 4), seed=seed) for seed in SEEDS) / len(SEEDS)
+
+
+def expect_fewer_mistakes(answer: Callable[[], nn.Module]) -> str:
+    """Train the stem and the patch stem alike; what was measured, in words."""
+    try:
+        mine = sum(mistakes(lambda: copy.deepcopy(answer()), seed=seed) for seed in SEEDS) / len(SEEDS)
+    except RuntimeError as error:
+        raise Mismatch("it cannot be trained", "gradients for its parameters", f"RuntimeError: {first_line(error)}", "leave requires_grad as it is, and no_grad() and detach() out") from error
+    judges, patches = len(crops("train")[1]), mistakes_of_patches()
+    if mine > FEWER * patches:
+        raise Mismatch(
+            f"it makes too many mistakes on {judges} crops of smears",
+            f"at most {FEWER * patches:.0f}, four fifths of the patch stem's, on average of {len(SEEDS)} trainings",
+            f"{mine:.0f}",
+            "wide windows alone do not help, a sum of sums is one sum: two smaller convolutions with an activation between them can tell more",
+        )
+    return f"{mine:.0f} wrong verdicts on {judges} crops, the patch stem {patches:.0f}"
 
 
 def expect_shape(stem: nn.Module, height: int, width: int) -> None:

@@ -1,11 +1,96 @@
-"""Misconceptions of notebook 08: the learning rate of a step, optimiser steps, the running average, patience."""
+"""Misconceptions of notebook 08: the best of several learning rates, the learning rate of a step, optimiser steps, the epoch to keep, the running average.
 
+Two exercises train: the checker makes the networks and the curves, and measures what the learner's function leaves behind. Weight decay has a module of its own.
+"""
+
+import copy
 import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
 
 from cnx_tutorial.teaching.checks.engine import Steps, function
+from cnx_tutorial.teaching.checks.runner import Mismatch
 
 
 # ---------------------------------------------------------------- exercise 1
+class Runs(dict):
+    """Losses of trainings by their learning rate; called with a rate, it hands over that curve."""
+
+    def __call__(self, rate: float) -> list[float]:
+        return list(self[rate])
+
+
+def train_on_two_images(rate: float, steps: int = 12) -> list[float]:
+    """The losses of a small network that learns where the square is in two images; nan where the rate is far too large."""
+    images, square = torch.full((2, 3, 8, 8), 0.5), torch.zeros(2, 1, 8, 8)
+    images[0, :, 1:5, 2:6], images[1, :, 4:7, 0:3] = 0.9, 0.1
+    square[0, :, 1:5, 2:6], square[1, :, 4:7, 0:3] = 1, 1
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
+    optimizer, losses = torch.optim.SGD(network.parameters(), lr=rate), []
+    for _ in range(steps + 1):
+        loss = F.mse_loss(network(images), square)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def trained_runs() -> list[tuple]:
+    """Real trainings: one rate suits, one moves nothing, one ends in nan."""
+    runs = Runs({rate: train_on_two_images(rate) for rate in (1e4, 0.2, 1e-4)})
+    return [([1e4, 0.2, 1e-4], runs), ([1e-4, 0.2], runs), ([0.2, 1e-4, 1e4], runs), ([1e-4, 1e4], runs)]
+
+
+def drawn_runs(rng):
+    """Curves from the same first loss, with spikes and dips on the way; some end in nan."""
+    rates = [float(rate) for rate in rng.permutation([1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0])[: rng.integers(2, 6)]]
+    runs = Runs({rate: [4.0, *(round(float(loss), 2) for loss in rng.uniform(0.1, 6, 4))] for rate in rates})
+    for rate in rates[:-1]:
+        if rng.random() < 0.3:
+            runs[rate][-2:] = [math.nan, math.nan]
+    return [float(rate) for rate in rng.permutation(rates)], runs
+
+
+best_rate = function(
+    "best_rate",
+    "the learning rate whose training leaves the smallest loss",
+    "the rate with the smallest last loss, also where a training ends in nan",
+    right=Steps(
+        "rates, train",
+        curves=lambda rates, train: [train(rate) for rate in rates],
+        left=lambda curves: [losses[-1] for losses in curves],
+        safe=lambda left: [loss if math.isfinite(loss) else math.inf for loss in left],
+        place=lambda safe: min(range(len(safe)), key=lambda i: safe[i]),
+        best=lambda rates, place: rates[place],
+    ),
+    rows=[
+        ("every training begins with the same loss: compare the last losses", {"left": lambda curves: [losses[0] for losses in curves]}),
+        ("the lowest loss on the way is not what is left at the end: compare the last losses", {"left": lambda curves: [min(loss for loss in losses if loss == loss) for losses in curves]}),
+        ("the mean of a curve counts its beginning, too: compare the last losses", {"left": lambda curves: [sum(losses) / len(losses) for losses in curves]}),
+        ("the rate with the largest loss was chosen: a small loss is what is wanted", {"place": lambda left: max((i for i in range(len(left)) if left[i] == left[i]), key=lambda i: left[i])}),
+        ("nan is neither smaller nor larger than a number, so that min keeps a nan that comes first: leave such runs out", {"safe": lambda left: left}),
+        ("a training that ended in nan was chosen: argmin of NumPy and PyTorch takes nan for the smallest", {"safe": lambda left: [loss if loss == loss else -1.0 for loss in left]}),
+        ("return the rate itself, not its place in the list", {"best": lambda place: place}),
+        ("return the rate, not the loss that it leaves", {"best": lambda safe, place: safe[place]}),
+        ("that is the largest of the rates; call train(rate) for each, and compare the losses", {"best": lambda rates: max(rates)}),
+        ("that is the smallest of the rates; call train(rate) for each, and compare the losses", {"best": lambda rates: min(rates)}),
+        ("the rates were sorted after the training, so that losses and rates no longer belong together", {"best": lambda rates, place: sorted(rates)[place]}),
+        ("the fall in the last step says little: compare the last losses", {"left": lambda curves: [losses[-1] - losses[-2] for losses in curves]}),
+    ],
+    pinned=trained_runs,
+    draw=drawn_runs,
+    tolerance=1e-9,
+    in_error="it takes rates, a list, and train, a function: train(rate) gives the list of losses of one training",
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- exercise 2
 def moment(rng):
     steps, epochs = int(rng.integers(1, 30)), int(rng.integers(1, 25))
     return (int(rng.integers(0, steps * epochs)), steps, epochs, float(rng.choice([0.003, 0.02])), float(rng.choice([0.01, 0.1, 0.5])), int(rng.choice([0, 1, 2, 3])))
@@ -59,7 +144,7 @@ lr_at = function(
 )  # fmt: skip
 
 
-# ---------------------------------------------------------------- exercise 2
+# ---------------------------------------------------------------- exercise 3
 WHOLE_BATCHES = "a step takes whole batches: count batches first, then divide by those that are added up"
 optimizer_steps = function(
     "optimizer_steps",
@@ -76,7 +161,7 @@ optimizer_steps = function(
         ("nbs is not used: gradients of round(nbs / batch) batches are added up for one step", {"together": lambda: 1}),
         ("gradients are added up across the end of an epoch: divide all batches together, not those of each epoch", {"steps": lambda epochs, batches, together: epochs * (batches // together)}),
         ("what is left over at the very end is lost: round down", {"steps": lambda epochs, batches, together: math.ceil(epochs * batches / together)}),
-        ("that is one epoch; asked are all of them", {"steps": lambda batches, together: batches // together}),
+        ("that is one epoch; the exercise asks for all of them", {"steps": lambda batches, together: batches // together}),
         (WHOLE_BATCHES, {"steps": lambda epochs, images, nbs: epochs * images // nbs}),
         (WHOLE_BATCHES, {"steps": lambda epochs, images, nbs: epochs * math.ceil(images / nbs)}),
         (WHOLE_BATCHES, {"steps": lambda epochs, images, nbs: epochs * (images // nbs)}),
@@ -99,7 +184,97 @@ optimizer_steps = function(
 )  # fmt: skip
 
 
-# ---------------------------------------------------------------- exercise 3
+# ---------------------------------------------------------------- exercise 4
+Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+def small_training(seed: int) -> tuple:
+    """(network, train, val, epochs, lr): 12 points of three classes, two of them with a wrong label, which the network can learn by heart."""
+    random = torch.Generator().manual_seed(seed)
+    centres = torch.randn(3, 6, generator=random)
+    points = [centres[torch.arange(n) % 3] + torch.randn(n, 6, generator=random) for n in (12, 60)]
+    labels = torch.arange(12) % 3
+    labels[[0, 4]] = torch.tensor([1, 2])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))
+    return network, (points[0], labels), (points[1], torch.arange(60) % 3), 25 + seed % 3, 0.05
+
+
+def kept(
+    network: nn.Module, train: Pair, val: Pair, epochs: int, lr: float, *, fitted: Callable = lambda train, val: train, shown: Callable = lambda train, val: val,
+    decides: Callable = lambda train, val: val, best: Callable = min, own: Callable = copy.deepcopy, restored: bool = True, cleared: bool = True, first_look: bool = False,
+    anew: bool = False, optimizer: type = torch.optim.AdamW, waits: bool = True, counted_from: int = 0,
+):  # fmt: skip
+    crops, classes = fitted(train, val)
+    steps, seen, deciding, weights = optimizer(network.parameters(), lr=lr), [], [], None
+
+    def loss_on(pair: Pair) -> float:
+        with torch.no_grad():
+            return F.cross_entropy(network(pair[0]), pair[1]).item()
+
+    for _ in range(epochs):
+        early = loss_on(shown(train, val)), loss_on(decides(train, val))
+        steps = optimizer(network.parameters(), lr=lr) if anew else steps
+        if cleared:
+            network.zero_grad()
+        F.cross_entropy(network(crops), classes).backward()
+        steps.step()
+        late = early if first_look else (loss_on(shown(train, val)), loss_on(decides(train, val)))
+        seen, deciding = [*seen, late[0]], [*deciding, late[1]]
+        if late[1] == best(deciding):
+            weights = own(network.state_dict())
+        elif not waits:
+            break
+    if restored:
+        network.load_state_dict(weights)
+    return seen, deciding.index(best(deciding)) + counted_from
+
+
+def measured(result: object, question: list) -> dict[str, object]:
+    """What was returned, and the loss of the network that was left behind, measured here."""
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise Mismatch("the result is no pair", "(losses, epoch)", f"an object of type {type(result).__name__}", "return two things: the list of validation losses, and the index of the lowest")
+    network, _, (crops, classes) = question[:3]
+    with torch.no_grad():
+        left = F.cross_entropy(network(crops), classes).item()
+    return {"loss of the network that is left": left, "epoch": result[1], "losses": result[0]}  # fmt: skip
+
+
+LAST_WEIGHTS = "the network has the weights of the last epoch: load those of the best, from a copy (copy.deepcopy), since later steps change what state_dict() hands over"
+BOTH = "the validation crops were trained on, too: then no loss is left that shows overfitting"
+keep_best = function(
+    "keep_best",
+    "the validation loss of each epoch, and the epoch whose weights the network has at the end",
+    "the losses, the epoch, and the loss of the network that is left, measured",
+    right=kept,
+    rows=[
+        (LAST_WEIGHTS, {"own": lambda state: state}),
+        (LAST_WEIGHTS, {"restored": False}),
+        ("the training loss decides, and it falls to the end: let the validation loss decide", {"decides": lambda train, val: train}),
+        (BOTH, {"fitted": lambda train, val: tuple(map(torch.cat, zip(train, val, strict=True)))}),
+        ("the network was trained on val: train on train alone", {"fitted": lambda train, val: val}),
+        ("the gradients of all steps so far add up: set them to zero in each epoch", {"cleared": False}),
+        ("the loss on val was taken before the step: look after it, so that it belongs to the weights of that epoch", {"first_look": True}),
+        ("those are losses on train: return the losses on val", {"shown": lambda train, val: train}),
+        ("those are losses on train, and the epoch is theirs, too: use the losses on val", {"shown": lambda train, val: train, "decides": lambda train, val: train}),
+        ("the epoch is an index, counted from 0", {"counted_from": 1}),
+        ("the epoch with the highest loss was kept: the lowest is the best", {"best": max}),
+        ("an optimiser made anew in each epoch forgets what it knows of earlier gradients: make one before the loop", {"anew": True}),
+        ("that is SGD; the exercise asks for AdamW", {"optimizer": torch.optim.SGD}),
+        ("that is Adam; the exercise asks for AdamW", {"optimizer": torch.optim.Adam}),
+        ("the training ended at the first loss that was not better: train all epochs, a later one may be lower", {"waits": False}),
+    ],
+    pinned=lambda: [small_training(seed) for seed in (0, 7, 11, 13)],
+    see=measured,
+    tolerance=1e-4,
+    pairs=False,
+    called="a small network, 12 training crops and 60 for validation",
+    in_error="it takes network, train, val, epochs and lr; train and val are pairs: crops, classes",
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- exercise 5
 def averages(
     values, decay=0.9999, tau=2000, *, share=lambda i, decay, tau: decay * (1 - math.exp(-i / tau)), first=1, own=lambda averages, values, i: averages[-1],
     weight=lambda d: 1 - d, start=lambda values: values[:1], handed=lambda averages: averages,
@@ -138,58 +313,4 @@ ema_of = function(
     pinned=[([1.0, 5.0, 3.0, 7.0, 7.0], 0.5, 2.0), ([8.0, 4.0], 0.9999, 1), ([8.0, 4.0, 2.0, 1.0],), ([2.0],)],
     draw=lambda rng: ([round(float(value), 1) for value in rng.uniform(-9, 9, rng.integers(1, 7))], float(rng.choice([0.5, 0.9, 0.9999])), float(rng.choice([1, 5, 2000]))),
     in_error="it takes values, decay and tau, and the last two may be left out",
-)  # fmt: skip
-
-
-# ---------------------------------------------------------------- exercise 4
-def trained(
-    fitness, patience, *, better=lambda value, best: value > best, ends=lambda waited, patience, best: waited >= patience, zero=lambda value, best: best == 0,
-    waited=lambda epoch, best, fitness: epoch - best, handed=lambda epochs, best, fitness: (epochs, best), ended=1, rival=lambda epoch, best: best,
-):  # fmt: skip
-    best = 0
-    for epoch, value in enumerate(fitness):
-        if better(value, fitness[rival(epoch, best)]) or zero(value, fitness[best]):
-            best = epoch
-        if ends(waited(epoch, best, fitness), patience, fitness[best]):
-            return handed(epoch + ended, best, fitness)
-    return handed(len(fitness), best, fitness)
-
-
-def run(rng):
-    """Fitness that rises, a little or much, falls and stands still, with zeros at the start now and then."""
-    values = rng.choice([0.1, 0.2, 0.201, 0.3, 0.31, 0.4], rng.integers(1, 12))
-    values[: rng.choice([0, 0, 1, 3])] = 0
-    return [float(value) for value in values], int(rng.integers(1, 5))
-
-
-epochs_trained = function(
-    "epochs_trained",
-    "epochs trained, and the index of the best of them",
-    "what Ultralytics' EarlyStopping does, for all trainings",
-    right=trained,
-    rows=[
-        ("as good as the best is not better: >, not >=", {"better": lambda value, best: value >= best}),
-        ("it stops one epoch too late: stop as soon as epoch - best >= patience", {"ends": lambda waited, patience, best: waited > patience}),
-        ("it stops one epoch too early: epochs without improvement must reach patience", {"ends": lambda waited, patience, best: waited >= patience - 1}),
-        ("as long as the best fitness is 0, the current epoch counts as the best", {"zero": lambda value, best: False}),
-        ("as long as the best fitness is 0, the current epoch counts as the best", {"zero": lambda value, best: False, "ends": lambda waited, patience, best: best > 0 and waited >= patience}),
-        ("as long as the best fitness is 0, the current epoch counts as the best", {"zero": lambda value, best: False, "waited": lambda epoch, best, fitness: epoch - best + (fitness[best] == 0)}),
-        ("an epoch with fitness 0 counts as the best only as long as the best itself is 0", {"zero": lambda value, best: value == 0 or best == 0}),
-        ("the first number is how many epochs are trained: the index of the last one, plus 1", {"handed": lambda epochs, best, fitness: (epochs - 1, best)}),
-        ("where patience ends the training, the epoch that ended it was trained too: epoch + 1", {"ended": 0}),
-        ("the best epoch was looked for in the whole list; what comes after the end was never trained", {"handed": lambda epochs, best, fitness: (epochs, fitness.index(max(fitness)))}),
-        ("a fall against the epoch before is no end; what counts is the time since the best", {"waited": lambda epoch, best, fitness: next(n for n in range(epoch + 1) if n == epoch or fitness[epoch - n] > fitness[epoch - n - 1])}),
-        ("the two numbers are swapped: epochs trained first, then the best one", {"handed": lambda epochs, best, fitness: (best, epochs)}),
-        ("an epoch is compared with the best so far, not with the one before it", {"rival": lambda epoch, best: max(epoch - 1, 0)}),
-        ("patience is not used: the training goes through to the end", lambda fitness, patience: (len(fitness), fitness.index(max(fitness)))),
-        ("patience is not used: the training goes through to the end", {"ends": lambda waited, patience, best: False}),
-        ("the epochs without improvement count from the best one on: a new best sets them back to 0", {"waited": lambda epoch, best, fitness: sum(0 < max(fitness[:e]) >= fitness[e] for e in range(1, epoch + 1))}),
-        ("the best of the whole list was taken as known; patience can end the training before it", lambda fitness, patience: (min((best := fitness.index(max(fitness))) + patience + 1, len(fitness)), best)),
-        ("the second number is the index of the best epoch, not its fitness", {"handed": lambda epochs, best, fitness: (epochs, fitness[best])}),
-        ("the best epoch is an index, counted from 0", {"handed": lambda epochs, best, fitness: (epochs, best + 1)}),
-    ],
-    pinned=[([0.1, 0.3, 0.2, 0.3, 0.25, 0.4], 3), ([0.0, 0.0, 0.0, 0.1, 0.2], 2), ([0.5, 0.4, 0.45, 0.44, 0.43, 0.9], 2), ([0.1, 0.2, 0.3], 2), ([0.0, 0.2, 0.2, 0.2, 0.1, 0.1], 4), ([0.1, 0.05, 0.2, 0.1, 0.05, 0.05], 2), ([0.0, 0.2, 0.0, 0.0, 0.0, 0.1], 3)],
-    draw=run,
-    whole=True,
-    in_error="it takes fitness, a list, and patience, and returns two numbers",
 )  # fmt: skip

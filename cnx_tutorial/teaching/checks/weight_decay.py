@@ -1,4 +1,4 @@
-"""Who gets weight decay (notebook 01, exercise 5)."""
+"""Who gets weight decay (notebook 08)."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from cnx_tutorial.teaching.checks.runner import Mismatch
 
 
 class OwnNorm(nn.Module):
-    """As in exercise 4: a norm that no type in torch.nn gives away."""
+    """As in notebook 01: a norm that no type in torch.nn gives away."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -79,7 +79,7 @@ parameter_groups = function(
         ("whatever is called weight decays, and nothing else: the weights of norms are called so, a matrix need not be", {"spare": lambda: lambda name, p, part: not name.endswith("weight")}),
         ("a matrix was spared that is the weight of no layer: go by the number of axes, not by types or names", {"spare": lambda: lambda name, p, part: p.ndim <= 1 or not isinstance(part, (nn.Linear, nn.Conv2d))}),
         ("biases decay: each has one axis, in whatever layer it is", {"spare": lambda: lambda name, p, part: p.ndim <= 1 and not name.endswith("bias")}),
-        ("biases decay: each has one axis, in whatever layer it is", {"spare": lambda: lambda name, p, part: isinstance(part, (*NORMS, OwnNorm))}),
+        *(("biases decay: each has one axis, in whatever layer it is", {"spare": lambda kinds=kinds, word=word: lambda name, p, part: isinstance(part, kinds) or word in name}) for kinds, word in (((*NORMS, OwnNorm), "no name"), (NORMS, "gamma"))),
         ("the spared tensors need a group too, with weight_decay 0.0: what is in no group is never trained", {"spared": lambda: []}),
         ("the tensors that decay need a group too: what is in no group is never trained", {"decayed": lambda: []}),
         (GAP, {"decayed": lambda those: [p for _, p, _ in those if p.ndim == 2]}),

@@ -10,7 +10,7 @@ import math
 import torch
 
 from cnx_tutorial.teaching.checks.engine import Steps, function
-from cnx_tutorial.teaching.checks.observe import plain
+from cnx_tutorial.teaching.checks.observe import plain, shown
 from cnx_tutorial.teaching.checks.runner import Mismatch, call, exercise, expect_callable
 
 # ---------------------------------------------------------------- exercise 1
@@ -83,6 +83,15 @@ def yaml_rows(rng):
     return (rows,)
 
 
+def by_row(result: object, question: tuple) -> dict[str, object]:
+    """The channels that each row reads, under its number and name."""
+    names = [row[2] for row in question[0]]
+    read = plain(result)
+    if not isinstance(read, list):
+        raise Mismatch("the result is no list", f"a list of {len(names)} numbers", shown(read), "return a list with one number for each row")
+    return {f"row {i} ({names[i]})" if i < len(names) else f"item {i}": c1 for i, c1 in enumerate(read)}
+
+
 CONCAT_ALL = "Concat reads all rows of its list: add their channels up"
 c1_of_rows = function(
     "c1_of_rows",
@@ -90,19 +99,18 @@ c1_of_rows = function(
     "the channels that each row reads, for lists of rows of all kinds",
     right=channels_read,
     rows=[
-        ("those are the channels that each row gives; asked are those that it reads", {"given": True}),
+        ("those are the channels that each row gives; the exercise asks for those that it reads", {"given": True}),
         ("row 0 reads the image, which has 3 channels: there is no row before it to look up", {"image": 0}),
         (CONCAT_ALL, {"join": lambda c: c[0]}),
         (CONCAT_ALL, {"join": lambda c: c[-1]}),
         (CONCAT_ALL, {"join": max}),
         ("Concat hands on the sum of what it reads; its argument 1 is the axis, not a number of channels", {"concat": 1}),
-        ("nn.Upsample hands on what it reads; its first argument, None, is no number of channels", {"upsample": 0}),
-        ("nn.Upsample hands on what it reads; its first argument, None, is no number of channels", {"upsample": "none"}),
+        *(("nn.Upsample hands on what it reads; its first argument, None, is no number of channels", changes) for changes in ({"upsample": 0}, {"upsample": "none"}, {"upsample": "none", "join": lambda c: sum(c) if len(c) > 1 else c[0]})),
         ("nn.Upsample hands on what it reads; its second argument is how much larger the map gets", {"upsample": 2}),
         ("every row was taken to read the row before it; look at its `from`", {"before": True}),
         ("a `from` that is not -1 is an index of a row, counted from 0, and not a distance", {"look": lambda out, i, j: out[-1] if j == -1 else out[max(i - j, 0)]}),
         ("a `from` that is not -1 is an index of a row, counted from 0, and not a distance", {"look": lambda out, i, j: out[-1] if j == -1 else out[i - j]}),
-        ("rows are counted from 0; if your list begins with the image's 3, all its places are one further on", {"look": lambda out, i, j: out[-1] if j == -1 else out[max(j - 1, 0)]}),
+        *(("rows are counted from 0; if your list begins with the image's 3, row j is at position j + 1", {"look": look}) for look in (lambda out, i, j: out[-1] if j == -1 else out[max(j - 1, 0)], lambda out, i, j: [3, *out][j])),
         ("row 0 counts, too: a `from` of 0 is the first row, not the row before", {"look": lambda out, i, j: out[j] if j > 0 else out[-1]}),
         ("`from` may be a list: with one number in its place the error goes away", {"refuses": list}),
     ],
@@ -111,6 +119,8 @@ c1_of_rows = function(
         ([[-1, 1, "Conv", [16, 3, 2]], [0, 1, "Conv", [24, 3, 2]], [0, 2, "C2f", [40]], [[0, -1], 1, "Concat", [1]], [-1, 1, "nn.Upsample", [None, 2, "nearest"]], [-1, 1, "Conv", [8, 1, 1]]],),
     ],
     draw=yaml_rows,
+    see=by_row,
+    hint="write the output channels of each row beside it, and look up what each `from` reads; every row has a number, also Upsample and Concat",
     in_error="read the error, and follow your code by hand through these rows: row 0 reads the image, and `from` may be one number or a list",
 )  # fmt: skip
 
@@ -180,7 +190,7 @@ repair = function(
         ("a mistyped name is left: parse_model knows C2f, and no C2F", {"name": "C2F"}),
         ("a ConvNeXtBlock still has other channels than the row before it: a block keeps its channels", {"block": ("ConvNeXtBlock", 128)}),
         ("64 is what scale n makes of it; a YAML's numbers are before scaling: write the 256 of the row before", {"block": ("ConvNeXtBlock", 64)}),
-        ("the ConvNeXtBlock row was wanted: keep it, and correct its channels", {"block": ("C2f", 256)}),
+        *(("the ConvNeXtBlock row was wanted: keep it, and correct its channels", changes) for changes in ({"block": ("C2f", 256)}, {"keys": lambda d: d["backbone"].__setitem__(3, [-1, 6, "C2f", [256, True]]) or d})),
         ("the row in front of the block was changed; change the block, which must keep its channels", {"front": 128, "block": ("ConvNeXtBlock", 128)}),
         ("Concat rows still point one row too far: their positive numbers go down by one", {"only": ("Detect",)}),
         ("Detect still points one row too far: its three numbers go down by one", {"only": ("Concat",)}),
@@ -203,44 +213,47 @@ repair = function(
 repair.broken = broken
 
 # ---------------------------------------------------------------- exercise 4
-BUDGET = 2_000_000
-PUBLISHED = "yolov8n-convnext-published.yaml"
+BUDGET, AT_STRIDE_8, STRIDES = 1_000_000, 96, [4, 8, 16]
+OURS = "yolov8n-convnext.yaml"
+BLOCKS = ("ConvNeXtBlock", "ConvNeXt_Block")
 BUILD = "attempt(my_yaml()) says in which row it stopped; what is wrong may also be an earlier row, or a `from`"
 
 
-@exercise("ConvNeXt blocks, strides 8 16 32 from the last row of each, and at most 2,000,000 parameters")
+@exercise("strides 4 8 16, each read where it ends; ConvNeXt blocks at two strides; 96 channels or more at stride 8; at most 1,000,000 parameters")
 def my_yaml(answer: object) -> None:
-    """Check `my_yaml()`: a YOLOv8 with a ConvNeXt backbone that really builds."""
+    """Check `my_yaml()`: a detector for small cells that really builds."""
     expect_callable(answer, "function")
     d = call(answer, what="", likely="read the error; it takes no arguments and returns a dictionary")
     rows = rows_of(d)
     expect_as_read(getattr(answer, "__globals__", {}).get("ours"))
     if d["nc"] != 3:
         raise Mismatch("the number of classes is wrong", "nc: 3", f"nc: {d['nc']!r}"[:40], "set nc to 3: blood cells have three classes")
-    if not any(row[2] in ("ConvNeXtBlock", "ConvNeXt_Block") for row in d["backbone"]):
-        raise Mismatch("there is no ConvNeXt block in the backbone", "at least one", "none", "put ConvNeXtBlock rows into the backbone: at least one is wanted")
+    if not any(row[2] in BLOCKS for row in d["backbone"]):
+        raise Mismatch("there is no ConvNeXt block in the backbone", "blocks at two strides or more", "none", "put ConvNeXtBlock rows into the backbone, at two strides or more")
     if not rows or rows[-1][2] != "Detect":
         raise Mismatch("the last row is no Detect", "Detect", str(rows[-1:])[:80], "the last row of the head is Detect, with the three rows that it reads")
     model = built(d, BUILD)
     if model.model[-1].nc != 3:
         raise Mismatch("Detect has another number of classes", "nc, or 3", str(model.model[-1].nc), "write Detect, [nc]: the row follows the key")
     strides, parameters = [int(stride) for stride in model.stride], sum(p.numel() for p in model.parameters())
-    if strides != [8, 16, 32]:
-        raise Mismatch("the strides are wrong", "[8, 16, 32]", str(strides), "the maps that Detect reads have other strides: multiply the strides of the rows that lead to them")
-    expect_last_rows(rows, model)
+    if strides != STRIDES:
+        raise Mismatch("the strides are wrong", str(STRIDES), str(strides), "the maps that Detect reads have other strides: multiply the strides of the rows that lead to them")
+    maps = maps_of(model)
+    expect_last_rows(rows, {i: stride for i, (_, stride) in maps.items()})
+    expect_stages(d["backbone"], maps)
     if parameters > BUDGET:
         scale, changed = d.get("scale") or next(iter(d.get("scales") or {}), None), changed_scales(d)
-        likely = "too large: make it narrower with the width in scales, or take blocks or neck channels away"
+        likely = "the coarsest stage costs most; take blocks or channels away there, or narrow the neck"
         if changed and scale not in changed:
             likely = 'the numbers of another scale were changed: the dictionary says under "scale" which one is built'
         raise Mismatch("it is too large", f"at most {BUDGET:,} parameters", f"{parameters:,}" + f" at scale {scale}" * bool(scale), likely)
 
 
 def expect_as_read(ours: object) -> None:
-    """Refuse an answer in whose notebook `ours` is no longer what the file says."""
-    read = read_yaml(PUBLISHED)
-    if isinstance(ours, dict) and ours.get("yaml_file") == read["yaml_file"] and ours != read:
-        changed = " and ".join(str(key) for key in {**read, **ours} if read.get(key) != ours.get(key))
+    """Refuse an answer in whose notebook `ours` is no longer what the file says; the number of classes is the notebook's."""
+    read = read_yaml(OURS)
+    if isinstance(ours, dict) and ours.get("yaml_file") == read["yaml_file"] and ours != {**read, "nc": ours.get("nc")}:
+        changed = " and ".join(str(key) for key in {**read, **ours} if read.get(key) != ours.get(key) and key != "nc")
         raise Mismatch(
             "`ours` has changed", f"what {read['yaml_file']} says", f"another {changed}", "begin with copy.deepcopy(ours): else, `ours` itself changes. Then run the cell again that loads it"
         )
@@ -248,22 +261,39 @@ def expect_as_read(ours: object) -> None:
 
 def changed_scales(d: dict) -> set[str]:
     """The scales whose numbers are not those of the file that the notebook calls `ours`."""
-    read, scales = read_yaml(PUBLISHED), d.get("scales") or {}
+    read, scales = read_yaml(OURS), d.get("scales") or {}
     ours = d.get("yaml_file") == read["yaml_file"]
     return {letter for letter, sizes in scales.items() if ours and sizes != read["scales"].get(letter)}
 
 
-def expect_last_rows(rows: list, model: torch.nn.Module) -> None:
-    """Concat reads a stage where it ends, and Detect the last row of each stride."""
-    strides: dict[int, int] = {}
+def maps_of(model: torch.nn.Module) -> dict[int, tuple[int, int]]:
+    """Channels and stride of what each row but the last returns; stride 0 where it is no map."""
+    maps: dict[int, tuple[int, int]] = {}
 
     def note(layer: torch.nn.Module, _: object, y: object) -> None:
-        strides[layer.i] = 256 // y.shape[-1] if isinstance(y, torch.Tensor) else 0
+        maps[layer.i] = (y.shape[1], 256 // y.shape[-1]) if isinstance(y, torch.Tensor) else (0, 0)
 
     for layer in model.model[:-1]:
         layer.register_forward_hook(note)
     with torch.no_grad():
         model.eval()(torch.zeros(1, 3, 256, 256))
+    return maps
+
+
+def expect_stages(backbone: list, maps: dict[int, tuple[int, int]]) -> None:
+    """Blocks at two strides, and enough channels where stride 8 ends."""
+    with_blocks = sorted({maps[i][1] for i, row in enumerate(backbone) if row[2] in BLOCKS})
+    if len(with_blocks) < 2:
+        raise Mismatch("too few stages have ConvNeXt blocks", "blocks at two strides or more", f"blocks at stride {with_blocks[0]} only", "put a ConvNeXtBlock row into a stage of another stride too")
+    end = max((i for i in range(len(backbone)) if maps[i][1] == 8), default=None)
+    if end is None or maps[end][0] < AT_STRIDE_8:
+        got = "no backbone row at stride 8" if end is None else f"{maps[end][0]} channels in row {end}"
+        likely = "write more channels into the rows of that stage alone; a YAML's numbers are before scaling"
+        raise Mismatch("the stage of stride 8 is too narrow", f"at least {AT_STRIDE_8} channels", got, likely)
+
+
+def expect_last_rows(rows: list, strides: dict[int, int]) -> None:
+    """Concat reads a stage where it ends, and Detect the last row of each stride."""
     sources = [absolute(i, row[0]) for i, row in enumerate(rows)]
     for i, row in enumerate(rows):
         for j in sources[i] if row[2] in ("Concat", "Detect") else ():

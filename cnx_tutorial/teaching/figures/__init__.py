@@ -1,19 +1,33 @@
 """The pictures of the notebooks: one function each, drawn from the tensors that the cell computed; a module per notebook."""
 
 from cnx_tutorial.teaching.figures.convnext import effective_fields, road, stage_maps
-from cnx_tutorial.teaching.figures.convnext_block import chains, paths_to_the_centre, shares
-from cnx_tutorial.teaching.figures.dataset import box_sizes, labelled_image, labelled_images
+from cnx_tutorial.teaching.figures.convnext_block import (
+    cell_maps,
+    chains,
+    paths_to_the_centre,
+    shares,
+    windows_on_image,
+)
+from cnx_tutorial.teaching.figures.dataset import box_sizes, labelled_image, labelled_images, under_grids, with_ruler
 from cnx_tutorial.teaching.figures.evaluation import (
     boxes_on_grid,
     class_curves,
-    comparison,
+    confusion,
+    failures,
+    grouped_bars,
+    intervals,
     precision_recall,
     strict_end,
-    timings,
 )
-from cnx_tutorial.teaching.figures.layernorm import before_and_after, memory_blocks, shared_statistics
+from cnx_tutorial.teaching.figures.inside_the_detector import assigned_cells, distance_bars, necks
+from cnx_tutorial.teaching.figures.layernorm import before_and_after, loss_curves, shared_statistics
 from cnx_tutorial.teaching.figures.start_here import detector_parts, truth_and_found, two_boxes
-from cnx_tutorial.teaching.figures.stem_and_downsample import patches_as_rows, windows_on_an_axis
+from cnx_tutorial.teaching.figures.stem_and_downsample import (
+    cell_on_a_grid,
+    patches_as_rows,
+    rows_of_crops,
+    windows_on_an_axis,
+)
 from cnx_tutorial.teaching.figures.style import (
     BLUE,
     DPI,
@@ -29,6 +43,6 @@ from cnx_tutorial.teaching.figures.style import (
     error_bars,
     error_curves,
 )
-from cnx_tutorial.teaching.figures.training import training_curves
+from cnx_tutorial.teaching.figures.training import four_runs, overfitting, training_curves
 from cnx_tutorial.teaching.figures.yolov8_yaml import row_graph
-from cnx_tutorial.teaching.figures.your_own_detector import found_shapes
+from cnx_tutorial.teaching.figures.your_own_backbone import found_shapes

@@ -41,15 +41,35 @@ def effective_fields(fields: Mapping[str, Tensor], window: int) -> Figure:
     return figure
 
 
-def stage_maps(picture: Image.Image, maps: Sequence[Tensor]) -> Figure:
-    """The picture, and after it each stage's (H, W) map in grey, all drawn at one size, three in a row."""
-    figure, grid = plt.subplots(-(-(1 + len(maps)) // 3), 3, figsize=(9, 4.7), dpi=DPI, layout="constrained")
+def stage_maps(
+    picture: Image.Image,
+    maps: Sequence[Tensor],
+    boxes: Sequence[tuple[float, float, float, float]] = (),
+    room: float = 6.0,
+) -> Figure:
+    """The picture, then each stage's (H, W) map in grey, all drawn at one size, three in a row.
+
+    Args:
+        picture: the image.
+        maps: one for each stage, finest first.
+        boxes: (x1, y1, x2, y2) in pixels of the picture; framed in it, and at the same spot of each map.
+        room: pixels of the picture between a box and its frame.
+    """
+    figure, grid = plt.subplots(-(-(1 + len(maps)) // 3), 3, figsize=(9, 4.9), dpi=DPI, layout="constrained")
     panels = grid.ravel()
     panels[0].imshow(picture)
     panels[0].set_title(f"{picture.width} x {picture.height} pixels", fontsize=10)
     for panel, features in zip(panels[1:], maps, strict=False):
         panel.imshow(features, cmap="gray")
-        panel.set_title(f"stride {picture.width // features.shape[1]}", fontsize=10)
+        height, width = features.shape
+        panel.set_title(f"stride {picture.width // width}: {height} x {width} grid cells", fontsize=10)
+    strides = (1, *(picture.width // features.shape[1] for features in maps))
+    for panel, stride in zip(panels, strides, strict=False):
+        for x1, y1, x2, y2 in boxes:
+            corner = ((x1 - room) / stride - 0.5, (y1 - room) / stride - 0.5)  # pixel 0 is drawn from -0.5 to 0.5
+            sides = ((x2 - x1 + 2 * room) / stride, (y2 - y1 + 2 * room) / stride)
+            panel.add_patch(Rectangle(corner, *sides, fill=False, edgecolor="white", linewidth=3))
+            panel.add_patch(Rectangle(corner, *sides, fill=False, edgecolor=RED, linewidth=1.5))
     for panel in panels:
         panel.axis("off")
     return figure

@@ -1,14 +1,16 @@
-"""Pictures of notebook 03: receptive fields, where the parameters are, blocks as chains of layers."""
+"""Pictures of notebook 03: windows on an image, receptive fields, where the parameters are, blocks as columns of boxes, maps of cells."""
 
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
+from PIL import Image
 from torch import Tensor
 
-from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, GREY, LOOKS, ORANGE, PINK, SKY, YELLOW
+from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREY, LOOKS, ORANGE, PINK, SKY, YELLOW
 
 
 def paths_to_the_centre(fields: Mapping[str, Tensor]) -> Figure:
@@ -48,22 +50,106 @@ def shares(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     return figure
 
 
-def chains(columns: Mapping[str, Sequence[tuple[str, float]]]) -> Figure:
-    """Layers as boxes, from bottom to top, one chain for each title.
+def windows_on_image(
+    picture: Image.Image, centre: tuple[float, float], strides: Sequence[int], kernels: Sequence[int]
+) -> Figure:
+    """What a window of k x k grid cells covers of an image, one panel for each stride.
 
     Args:
-        columns: (name, width) of each layer; the width is its number of channels, in units of the narrowest.
+        picture: the image.
+        centre: (x, y) in pixels; the windows stand around the grid cell that holds it.
+        strides: pixels per side of a grid cell, one panel each; the grid is drawn in white.
+        kernels: k of each window, at most three: dashed, solid, dotted.
     """
-    colours = {"norm": SKY, "GELU": YELLOW, "ReLU": YELLOW, "+ x": GREEN, "gamma": PINK}
-    height = max(len(layers) for layers in columns.values())
-    figure, panels = plt.subplots(1, len(columns), figsize=(9.5, 0.5 * height + 0.6), dpi=DPI, layout="constrained")
-    for panel, (title, layers) in zip(np.atleast_1d(panels), columns.items(), strict=True):
-        panel.plot([0, 0], [-0.6, len(layers) + 0.4], color="#555555", zorder=0)
-        for row, (name, width) in enumerate(layers):
-            across = 1.2 + 0.8 * width
-            face = dict(facecolor=colours.get(name, ORANGE), edgecolor="black")
-            panel.add_patch(Rectangle((-across / 2, row), across, 0.75, **face))
-            panel.text(0, row + 0.375, name, ha="center", va="center", fontsize=10)
-        panel.set(title=title, xlim=(-2.4, 2.4), ylim=(-0.7, height + 0.5))
+    figure, panels = plt.subplots(1, len(strides), figsize=(10.5, 3.1), dpi=DPI, layout="constrained")
+    for panel, stride in zip(panels, strides, strict=True):
+        panel.imshow(picture)
+        for axis, size in ((panel.axvline, picture.width), (panel.axhline, picture.height)):
+            for line in range(stride, size, stride):
+                axis(line - 0.5, color="white", linewidth=0.3)
+        for k, look in zip(kernels, ("--", "-", ":"), strict=False):
+            left, top = ((axis // stride - k // 2) * stride - 0.5 for axis in centre)
+            frame = dict(fill=False, edgecolor="black", linestyle=look, linewidth=2)
+            panel.add_patch(Rectangle((left, top), k * stride, k * stride, **frame))
+        sizes = (
+            f"{look} {k} x {k}: {k * stride} pixels"
+            for k, look in zip(kernels, ("dashed", "solid", "dotted"), strict=False)
+        )
+        panel.set_title("\n".join((f"stride {stride}", ", ".join(sizes))), fontsize=9)
         panel.axis("off")
+    return figure
+
+
+def chains(columns: Mapping[str, Sequence[tuple[str, str, int]]]) -> Figure:
+    """Blocks of networks as columns of boxes, read from the bottom to the top.
+
+    Args:
+        columns: for each title the boxes, (what it does, its name, its channels in units of C). What it does is "pixels" (mixes them),
+            "channels", "norm", "activation", "scale" or "add"; an "add" takes a line from the start of the column, or from the "add" before it.
+    """
+    looks = {
+        "pixels": (ORANGE, "///"),
+        "channels": (SKY, ""),
+        "norm": ("white", ""),
+        "activation": (YELLOW, "..."),
+        "scale": (PINK, "xx"),
+        "add": (GREY, ""),
+    }
+    height = max(len(boxes) for boxes in columns.values())
+    figure, panels = plt.subplots(1, len(columns), figsize=(9.5, 0.5 * height + 1.2), dpi=DPI, layout="constrained")
+    for panel, (title, boxes) in zip(np.atleast_1d(panels), columns.items(), strict=True):
+        panel.annotate("", (0, len(boxes) + 0.5), (0, -0.7), arrowprops=dict(arrowstyle="->"), zorder=0)
+        taken = -0.45  # where the line of the next sum leaves the column
+        for row, (kind, name, channels) in enumerate(boxes):
+            across = 1.7 + 0.45 * channels
+            colour, hatch = looks[kind]
+            panel.add_patch(
+                Rectangle((-across / 2, row), across, 0.72, facecolor=colour, hatch=hatch, edgecolor="black")
+            )
+            label = f"{name}  ({channels if channels > 1 else ''}C)" if kind in ("pixels", "channels") else name
+            box = (
+                dict(facecolor="white", edgecolor="none", pad=1) if hatch else None
+            )  # letters on hatching are hard to read
+            panel.text(0, row + 0.36, label, ha="center", va="center", fontsize=9, bbox=box)
+            if kind == "add":
+                panel.plot([0, 2.1, 2.1], [taken, taken, row + 0.36], color="black", linewidth=1.2, zorder=0)
+                panel.annotate(
+                    "",
+                    (across / 2, row + 0.36),
+                    (2.1, row + 0.36),
+                    arrowprops=dict(arrowstyle="->", shrinkA=0, shrinkB=0),
+                )
+                taken = row + 0.86
+        panel.set(title=title, xlim=(-2.3, 2.4), ylim=(-0.9, height + 0.6))
+        panel.axis("off")
+    handles = [
+        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=kind) for kind, (colour, hatch) in looks.items()
+    ]
+    for handle, label in zip(
+        handles, ("mixes pixels", "mixes channels", "norm", "activation", "layer scale", "sum"), strict=True
+    ):
+        handle.set_label(label)
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=9)
+    return figure
+
+
+def cell_maps(picture: Image.Image, maps: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
+    """The picture, and beside it maps of class numbers, (H, W) each.
+
+    Args:
+        names: of the classes 0, 1, ...; drawn in four colours of falling brightness.
+    """
+    colours = ("#F2F2F2", "#F0B860", BLUE, "black")[: len(names)]
+    figure, panels = plt.subplots(1, 1 + len(maps), figsize=(10.5, 3.0), dpi=DPI, layout="constrained")
+    panels[0].imshow(picture)
+    panels[0].set_title(f"{picture.width} x {picture.height} pixels", fontsize=10)
+    for panel, (title, classes) in zip(panels[1:], maps.items(), strict=True):
+        panel.imshow(classes, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(names) - 0.5, interpolation="nearest")
+        panel.set_title(title, fontsize=10)
+    for panel in panels:
+        panel.set(xticks=[], yticks=[])
+    handles = [
+        Patch(facecolor=colour, edgecolor="black", label=name) for name, colour in zip(names, colours, strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(names), fontsize=9)
     return figure

@@ -1,6 +1,6 @@
-"""Pictures of notebook 01: what normalising does, where a number lies in memory, who shares a mean."""
+"""Pictures of notebook 01: what a norm does to a training, to eight numbers, and who shares a mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, GREY, ORANGE, PINK, RED, SKY
+from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, GREY, ORANGE, RED, SKY
 
 
 def before_and_after(before: Tensor, after: Tensor) -> Figure:
@@ -26,26 +26,18 @@ def before_and_after(before: Tensor, after: Tensor) -> Figure:
     return figure
 
 
-def memory_blocks(layouts: Mapping[str, Tensor], pixel: tuple[int, int] = (0, 1)) -> Figure:
-    """Memory as a row of blocks, one row for each (1, C, H, W) tensor; block k holds the number at offset k.
-
-    Args:
-        layouts: tensors by title, of one shape and of any strides that fill their memory without gaps.
-        pixel: (h, w) whose channels get a thick frame.
-    """
-    colours = (SKY, ORANGE, GREEN, PINK)
-    figure, panels = plt.subplots(len(layouts), 1, figsize=(9, 1.75 * len(layouts)), dpi=DPI, layout="constrained")
-    for panel, (title, tensor) in zip(np.atleast_1d(panels), layouts.items(), strict=True):
-        for _, c, h, w in np.ndindex(*tensor.shape):
-            offset = c * tensor.stride(1) + h * tensor.stride(2) + w * tensor.stride(3)
-            chosen = (h, w) == pixel
-            frame = dict(edgecolor="black", linewidth=3, zorder=2) if chosen else dict(edgecolor="white", linewidth=1)
-            panel.add_patch(Rectangle((offset + 0.04, 0.04), 0.92, 0.92, facecolor=colours[c % 4], **frame))
-            panel.text(offset + 0.5, 0.5, f"c{c}\n({h},{w})", ha="center", va="center", fontsize=10, zorder=3)
-            panel.text(offset + 0.5, -0.12, str(offset), ha="center", va="top", fontsize=9, color="#555555")
-        panel.set_title(f"{title}: strides {tuple(tensor.stride())}", loc="left", fontsize=11)
-        panel.set(xlim=(-0.1, tensor.numel() + 0.1), ylim=(-0.45, 1.1))
-        panel.axis("off")
+def loss_curves(losses: Mapping[str, Sequence[float]], window: int, level: float) -> Figure:
+    """Training losses over the steps, each the mean of `window` steps, and a grey line at the loss of guessing."""
+    figure, panel = plt.subplots(figsize=(8, 3.6), dpi=DPI, layout="constrained")
+    looks = ((RED, "-"), (ORANGE, "--"), (BLUE, ":"), (GREEN, "-."))
+    for (name, values), (colour, line) in zip(losses.items(), looks, strict=False):
+        smooth = np.convolve(values, np.ones(window) / window, mode="valid")
+        steps = np.arange(window, window + len(smooth))
+        panel.plot(steps, smooth, color=colour, linestyle=line, linewidth=2, label=name)
+    panel.axhline(level, color="grey", linewidth=1, label="guessing")
+    panel.set(xlabel="step", ylabel=f"loss, mean of {window} steps", ylim=(0, 1.05))
+    panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    panel.grid(alpha=0.3)
     return figure
 
 

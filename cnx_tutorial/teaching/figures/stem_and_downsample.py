@@ -1,4 +1,4 @@
-"""Pictures of notebook 02: patches as rows of a matrix, windows over an axis."""
+"""Pictures of notebook 02: patches as rows of a matrix, windows over an axis, a cell under a grid of patches, crops."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 from torch import Tensor
 
 from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, ORANGE, PINK, SKY, YELLOW
@@ -68,4 +69,33 @@ def windows_on_an_axis(stems: Mapping[str, Sequence[int]], pixels: range, cell: 
         for side in ("left", "right", "top"):
             panel.spines[side].set_visible(False)
     np.atleast_1d(panels)[-1].set_xlabel("pixel; the row of numbers above the axis counts the windows of each")
+    return figure
+
+
+def cell_on_a_grid(pictures: Mapping[str, Image.Image], patch: int) -> Figure:
+    """Each picture under a grid of square patches, and below it the mean colour of each patch."""
+    figure, panels = plt.subplots(2, len(pictures), figsize=(2.3 * len(pictures), 4.8), dpi=DPI, layout="constrained")
+    for column, (title, picture) in zip(panels.T, pictures.items(), strict=True):
+        for panel, shown in zip(column, (picture, picture.reduce(patch)), strict=True):
+            panel.imshow(shown, interpolation="nearest", extent=(0, picture.width, picture.height, 0))
+            panel.set_xticks(range(0, picture.width + 1, patch), [])
+            panel.set_yticks(range(0, picture.height + 1, patch), [])
+            panel.grid(color="black", linewidth=1.5)
+            panel.tick_params(length=0)
+        column[0].set_title(title, fontsize=11)
+    panels[0, 0].set_ylabel("pixels and patches")
+    panels[1, 0].set_ylabel("mean of each patch")
+    return figure
+
+
+def rows_of_crops(rows: Mapping[str, Tensor]) -> Figure:
+    """(n, 3, H, W) crops with numbers from -1 to 1, one row for each title."""
+    count = max(map(len, rows.values()))
+    size = (0.78 * count + 1, 0.85 * len(rows))
+    figure, panels = plt.subplots(len(rows), count, figsize=size, dpi=DPI, layout="constrained", squeeze=False)
+    for line, (title, crops) in zip(panels, rows.items(), strict=True):
+        for panel, crop in zip(line, crops, strict=False):
+            panel.imshow((crop.permute(1, 2, 0) + 1) / 2, interpolation="nearest")
+            panel.set(xticks=[], yticks=[])
+        line[0].set_ylabel(title, rotation=0, ha="right", va="center")
     return figure

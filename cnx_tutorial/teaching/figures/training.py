@@ -1,11 +1,48 @@
-"""The picture of notebook 08: learning rate, losses and mAP of a training."""
+"""Pictures of notebook 08: four small trainings, a training that overfits, and the curves of a real one."""
 
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, ORANGE, RED
+from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, GREY, ORANGE, PINK, RED, SKY
+
+LINES = ((ORANGE, "-"), (RED, "--"), (BLUE, "-."), (PINK, ":"))
+
+
+def four_runs(losses: Mapping[str, Sequence[float]], right: Mapping[str, float]) -> Figure:
+    """Left the training loss of each step, on a logarithmic axis, one line a run; right what each run leaves on the right labels, as bars."""
+    figure, (left, bars) = plt.subplots(1, 2, figsize=(10, 3.6), dpi=DPI, layout="constrained", width_ratios=(1.8, 1))
+    for (name, values), (colour, line) in zip(losses.items(), LINES, strict=True):
+        left.plot(values, color=colour, linestyle=line, linewidth=2, label=name)
+    left.set(title="training loss", xlabel="step", yscale="log")
+    left.set_yticks([3, 10, 30, 100], ["3", "10", "30", "100"])
+    left.minorticks_off()
+    left.legend()
+    left.grid(alpha=0.3)
+    first = next(iter(losses.values()))[0]
+    drawn = bars.barh(list(right), list(right.values()), color=SKY, edgecolor=BLUE)
+    bars.bar_label(drawn, [f"{value:.1f}" for value in right.values()], label_type="center")
+    bars.axvline(first, color="black", linestyle="--", label="first loss")
+    bars.set(title="loss on the right labels at the end")
+    bars.set_xlim(0, 1.2 * max(*right.values(), first))
+    bars.invert_yaxis()
+    bars.legend(loc="center right")
+    return figure
+
+
+def overfitting(train: Sequence[float], val: Sequence[float], best: int) -> Figure:
+    """Loss of each epoch on the training and on the validation images; a dotted line at the epoch with the lowest validation loss."""
+    figure, panel = plt.subplots(figsize=(7.5, 3.8), dpi=DPI, layout="constrained")
+    panel.axvspan(best, len(val) - 1, color=GREY)
+    panel.plot(train, "-", color=BLUE, linewidth=2, label="training: 24 crops")
+    panel.plot(val, "--", color=RED, linewidth=2, label="validation: crops that the network never trains on")
+    panel.axvline(best, color="black", linestyle=":")
+    panel.plot(best, val[best], "o", color=RED, markersize=9)
+    panel.set(xlabel="epoch", ylabel="loss", ylim=(0, None), xlim=(0, len(val) - 1))
+    panel.grid(alpha=0.3)
+    panel.legend()
+    return figure
 
 
 def training_curves(rates: Sequence[float], table: Mapping[str, Sequence[float]], stopped: int) -> Figure:

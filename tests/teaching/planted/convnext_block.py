@@ -124,25 +124,22 @@ class HalfStub(Block):
 
 
 # ---------------------------------------------------------------- exercise 5
-def every_pair(dim, budget, largest=61, kernels=range(1, 62, 2), expansions=range(2, 400), blocks=2, strict=False):
-    pairs = [(k, e) for k in kernels for e in (2, 3) if blocks * by_hand(dim, k, e) <= budget - strict]
-    k = max(k for k, _ in pairs)
-    e = max(e for e in expansions if blocks * by_hand(dim, k, e) <= budget - strict)
-    return k, e
+def every_pair(dim, budget, field, kernels=range(1, 62, 2), expansions=range(2, 400), blocks=2, choose=min):
+    k = choose(k for k in kernels if 2 * k - 1 >= field and blocks * by_hand(dim, k, 2) <= budget)
+    return k, max(e for e in expansions if blocks * by_hand(dim, k, e) <= budget)
 
 
-def by_division(dim, budget):
-    """The square root of what the kernel may cost, then what is left by the price of one more expansion."""
-    k = int((budget / 2 / dim - 7 - 4 * dim) ** 0.5) | 1
-    k = k if 2 * by_hand(dim, k, 2) <= budget else k - 2
+def by_division(dim, budget, field):
+    """Half of the field, rounded up to an odd number; then what is left by the price of one more expansion."""
+    k = (field + 2) // 2 | 1
     return np.array([k, 2 + (budget - 2 * by_hand(dim, k, 2)) // (2 * (2 * dim**2 + dim))])
 
 
-def step_by_step(dim, budget, spend=True):
+def step_by_step(dim, budget, field, spend=True):
     k, e = 1, 2
-    while 2 * by_building(dim, k + 2, e) <= budget:
+    while k + (k - 1) < field:
         k += 2
-    while spend and 2 * by_hand(dim, k, e + 1) <= budget:
+    while spend and 2 * by_building(dim, k, e + 1) <= budget:
         e += 1
     return [k, e]
 
@@ -159,8 +156,8 @@ WRONG = {
         "dense": (partial(by_hand, more=lambda c, k, e: k * k * c * (c - 1)), "counted as a dense one"),
         "no norm": (partial(by_hand, more=lambda c, k, e: -2 * c), "2 * C too few"),
         "one linear layer": (partial(by_hand, more=lambda c, k, e: -e * c * c), "there are two 1x1 convolutions"),
-        "kernel 7 always": (lambda dim, kernel_size=7, expansion=4: by_hand(dim, 7, expansion), "kernel_size changes nothing"),
-        "a float": (lambda *a, **k: float(by_hand(*a, **k)), "asked are whole numbers"),
+        "kernel 7 always": (lambda dim, kernel_size=7, expansion=4: by_hand(dim, 7, expansion), "does not depend on kernel_size, "),
+        "a float": (lambda *a, **k: float(by_hand(*a, **k)), "the exercise asks for whole numbers"),
     },
     check.macs: {
         "FLOPs": (lambda *a: 2 * by_pixel(*a), "that is FLOPs"),
@@ -190,11 +187,13 @@ WRONG = {
         "gamma at 1": (changed(__init__=lambda self, dim, drop_path=0.0, layer_scale=1e-6: Block.__init__(self, dim, drop_path, 1.0)), "gamma starts at layer_scale"),
     },
     check.two_blocks: {
-        "one block": (partial(every_pair, kernels=range(1, 99, 2), blocks=1, expansions=range(2, 2000)), "what one block could spend"),
+        "one block's price": (partial(every_pair, blocks=1), "what one block could spend"),
+        "one block's field": (lambda dim, budget, field: step_by_step(dim, budget, 2 * field - 1), "that is the field of one block"),
         "left over": (partial(step_by_step, spend=False), "what it leaves over buys a wider expansion"),
-        "swapped": (lambda dim, budget: every_pair(dim, budget)[::-1], "the two numbers are swapped"),
+        "swapped": (lambda *question: every_pair(*question)[::-1], "the two numbers are swapped"),
         "even": (partial(every_pair, kernels=range(1, 62)), "the kernel is even"),
-        "published": (lambda dim, budget: (7, 4), "changes nothing in your result"),
+        "as far as possible": (partial(every_pair, choose=max), "the kernel is larger than the field asks for"),
+        "published": (lambda dim, budget, field: step_by_step(dim, budget, 13), "kernel 7 is the published one"),
     },
 }  # fmt: skip
 STUBS = {check.block: Stub}

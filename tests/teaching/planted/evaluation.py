@@ -4,31 +4,21 @@ import statistics
 from functools import partial
 
 import numpy as np
-import torch
-from torchvision.ops import box_iou
+from scipy import stats
 from ultralytics.utils.metrics import compute_ap
 
+from cnx_tutorial.compare.verdicts import holm
+from cnx_tutorial.compare.verdicts import paired as tested
 from cnx_tutorial.teaching import check
 from cnx_tutorial.teaching.results import T_95, paired, verdict
 
 
-def by_torchvision(a, b):
-    return box_iou(torch.tensor([a], dtype=torch.float64), torch.tensor([b], dtype=torch.float64)).nan_to_num(0)[0, 0]
-
-
-def by_hand(a, b, more=0, union=lambda one, other, both: one + other - both):
+def by_hand(a, b):
     left, top, right, bottom = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
     if left >= right or top >= bottom:
         return 0
     both = (right - left) * (bottom - top)
-    return both / (union((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]), both) + more)
-
-
-def by_numpy(a, b):
-    a, b = np.array(a, float), np.array(b, float)
-    sides = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None)
-    union = np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - np.prod(sides)
-    return np.prod(sides) / union if union > 0 else np.float64(0)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
 def matched(predictions, truths, threshold, reverse=True, free=True, same=True, strict=False):
@@ -76,26 +66,35 @@ def compared(ours, theirs, minus=1, root=0.5, sign=1, t=None):
     return d.mean(), half, verdict(d.mean(), half)
 
 
+def step_down(control, candidates):
+    order = sorted((stats.ttest_rel(scores, control).pvalue, name) for name, scores in candidates.items())
+    passed = set()
+    for i, (p, name) in enumerate(order):
+        if p >= 0.05 / (len(order) - i):
+            break
+        passed.add(name)
+    return [name for name in candidates if name in passed and np.mean(candidates[name]) > np.mean(control)]
+
+
+def chosen(control, candidates, correct=holm, test=lambda a, b: tested(a, b)[3], enough=lambda mean: mean > 0):
+    p = correct([test(scores, control) for scores in candidates.values()])
+    means = [tested(scores, control)[0] for scores in candidates.values()]
+    return [name for name, one, mean in zip(candidates, p, means, strict=True) if one < 0.05 and enough(mean)]
+
+
 RIGHT = {
-    check.iou: {"torchvision": by_torchvision, "NumPy": by_numpy, "a tiny number more": partial(by_hand, more=1e-12)},
     check.match: {"loops": matched, "partial": partial(matched, reverse=True), "NumPy": lambda *a: np.array(matched(*a), dtype=bool)},
     check.average_precision: {"curve": area_under, "NumPy": by_steps, "extra argument": lambda hits, truths, scale=1.0: scale * area_under(hits, truths)},
     check.compare: {"paired": by_paired, "NumPy": compared, "statistics": lambda a, b: compared(a, [float(x) for x in b])},
+    check.better: {"step by step": step_down, "cnx compare's": chosen, "a tuple": lambda control, candidates: tuple(chosen(control, candidates))},
 }  # fmt: skip
 WRONG = {
-    check.iou: {
-        "Dice": (lambda a, b: 2 * by_hand(a, b, union=lambda one, other, both: one + other), "(Dice)"),
-        "the smaller": (partial(by_hand, union=lambda one, other, both: min(one, other)), "over the smaller box"),
-        "counted twice": (partial(by_hand, union=lambda one, other, both: one + other), "counted twice in the union"),
-        "1e-6 more": (partial(by_hand, more=1e-6), "a small number was added to the union"),
-        "rounded": (lambda a, b: round(by_hand(a, b), 2), "the result was rounded"),
-    },
     check.match: {
         "lowest first": (partial(matched, reverse=False), "the lowest confidence came first"),
         "found twice": (partial(matched, free=False), "one truth was found twice"),
         "any class": (partial(matched, same=False), "a prediction of another class"),
         "above": (partial(matched, strict=True), "exactly the threshold"),
-        "0 and 1": (lambda *a: [int(hit) for hit in matched(*a)], "asked are True and False"),
+        "0 and 1": (lambda *a: [int(hit) for hit in matched(*a)], "the exercise asks for True and False"),
     },
     check.average_precision: {
         "forward": (partial(area_under, forward=True), "the envelope looks forward"),
@@ -110,5 +109,12 @@ WRONG = {
         "turned": (partial(compared, sign=-1), "ours minus theirs"),
         "always 4.303": (partial(compared, t=4.303), "4.303 belongs to three pairs"),
         "only the mean is right": (lambda a, b: (compared(a, b)[0], 0.1, compared(a, b)[2]), "look at what stands at place 1"),
+    },
+    check.better: {
+        "not corrected": (partial(chosen, correct=list), "not corrected for their number"),
+        "Bonferroni": (partial(chosen, correct=lambda p: [one * len(p) for one in p]), "(Bonferroni)"),
+        "not paired": (partial(chosen, test=lambda a, b: stats.ttest_ind(a, b).pvalue), "not ttest_ind"),
+        "lower too": (partial(chosen, enough=bool), "clear and negative"),
+        "by the mean": (lambda control, candidates: [name for name in candidates if sum(candidates[name]) > sum(control)], "a higher mean alone"),
     },
 }  # fmt: skip

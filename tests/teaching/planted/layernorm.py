@@ -144,31 +144,11 @@ class Endless(ByHand):
         return endless()
 
 
-# ---------------------------------------------------------------- exercise 5
-def groups(spare):
-    def answer(model, weight_decay):
-        named = dict(model.named_parameters())
-        spared = [p for name, p in named.items() if spare(name, p)]
-        decayed = [p for name, p in named.items() if not spare(name, p)]
-        return [{"params": spared, "weight_decay": 0.0}, {"params": decayed, "weight_decay": weight_decay}]
-
-    return answer
-
-
-def one_group_each(model, weight_decay):
-    return tuple({"params": p, "weight_decay": weight_decay * (p.dim() > 1)} for p in model.parameters())
-
-
-def names_in_groups(model, weight_decay):
-    return [{"params": [name for name, _ in model.named_parameters()], "weight_decay": weight_decay}]
-
-
 RIGHT = {
     check.normalize: {"loop": by_loop, "an object": Normalizer(), "PyTorch": lambda x, eps=1e-6: F.layer_norm(x, x.shape, eps=eps)},
     check.axes_that_share: {"ifs, lists, sets, negative axes": with_ifs, "table": AXES.get, "letters": lambda norm: ["NCHW".index(c) for c in {"batch": "NHW", "layer": "C", "instance": "HW", "group1": "CHW"}[norm]]},
     check.layer_norm_channels_first: {"permute": permuted, "einsum": as_einsum, "pixel by pixel": pixel_by_pixel},
     check.layernorm: {"by hand": ByHand, "with PyTorch's function": WithF, "the library's": cnx.LayerNorm},
-    check.parameter_groups: {"by name": groups(lambda name, p: p.ndim == 1), "one group each": one_group_each, "squeezed shapes": groups(lambda name, p: len(p.shape) < 2)},
 }  # fmt: skip
 WRONG = {
     check.normalize: {
@@ -201,14 +181,6 @@ WRONG = {
         "no bias": (NoBias, "the layer has two parameters"),
         "no parameters": (PlainTensors, "is no nn.Parameter"),
     },
-    check.parameter_groups: {
-        "only biases": (groups(lambda name, p: "bias" in name), "only biases were spared"),
-        "swapped": (groups(lambda name, p: p.ndim != 1), "the two groups are swapped"),
-        "by name": (groups(lambda name, p: "norm" in name or "bias" in name), "go by the number of axes"),
-        "names": (names_in_groups, "put the tensors in, not their names"),
-        "half": (lambda model, wd: groups(lambda name, p: p.ndim == 1)(model, wd)[:1], "the tensors that decay need a group too"),
-    },
 }  # fmt: skip
 STUBS = {check.layernorm: Stub}
 ENDLESS = {check.layernorm: Endless}
-NONSENSE = [lambda *a, **k: [{"params": 5, "weight_decay": None}]]

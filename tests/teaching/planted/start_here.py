@@ -1,6 +1,7 @@
 """Right and wrong answers to the exercises of notebook 00, spelled as somebody else would."""
 
 from collections import Counter
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ def sliced(height, width, strides=(8, 16, 32), of=slice(None), put=sum):
     return put([pixels[::stride, ::stride].numel() for stride in strides[of]])
 
 
-class Places:
+class GridCells:
     def __call__(self, height, width, strides=(8, 16, 32), *, padded=False):
         return np.sum([height // stride * (width // stride) for stride in strides])
 
@@ -32,35 +33,41 @@ def by_numpy(found, names, least):
     return dict(zip(names, np.bincount(kinds[confidences >= least].astype(int), minlength=len(names)), strict=True))
 
 
-def in_memory(shape, *index, order="C"):
-    return np.ravel_multi_index(index, shape, order=order)
+def by_arrays(tp, fp, fn):
+    wholes = np.array([tp + fp, tp + fn])
+    return np.where(wholes > 0, tp / np.maximum(wholes, 1), 0.0)
+
+
+def by_labels(tp, fp, fn, empty=0.0, order=1):
+    boxes, cells = [1] * tp + [0] * fp, [1] * tp + [0] * fn
+    return tuple(sum(items) / len(items) if items else empty for items in (boxes, cells)[::order])
 
 
 RIGHT = {
-    check.places_of: {"sliced": sliced, "an object": Places(), "partial": partial(sliced, put=np.sum)},
+    check.grid_cells: {"sliced": sliced, "an object": GridCells(), "partial": partial(sliced, put=np.sum)},
+    check.precision_recall: {"arrays": by_arrays, "lists": by_labels, "fractions": lambda *n: [float(Fraction(n[0], max(n[0] + i, 1))) for i in n[1:]]},
     check.counted: {"Counter": by_counter, "NumPy": by_numpy, "sums": lambda f, ns, t: {n: sum(ns[k] == n and c >= t for k, c in f) for n in ns}},
-    check.offset_of: {"NumPy": in_memory, "storage": lambda s, *i: torch.empty(s)[i].storage_offset(), "partial": partial(in_memory, order="C")},
 }  # fmt: skip
 WRONG = {
-    check.places_of: {
+    check.grid_cells: {
         "squares": (lambda h, w, strides=(8, 16, 32): sliced(h, h, strides), "the image need not be square"),
         "stride once": (lambda h, w, strides=(8, 16, 32): sum(h * w // s for s in strides), "so the area by its square"),
         "the first": (partial(sliced, of=slice(1)), "that is the finest map alone"),
-        "a list": (partial(sliced, put=list), "asked is one number, their sum"),
+        "a list": (partial(sliced, put=list), "the exercise asks for one number, their sum"),
         "fixed": (lambda h, w, *rest: sliced(h, w), "8, 16, 32 is only its default"),
+    },
+    check.precision_recall: {
+        "swapped": (partial(by_labels, order=-1), "the two are swapped"),
+        "one where none": (partial(by_labels, empty=1.0), "the exercise asks for 0.0"),
+        "of all": (lambda tp, fp, fn: by_labels(tp, fp + fn, fp + fn), "both were divided by tp + fp + fn"),
+        "per cent": (lambda *n: 100 * by_arrays(*n), "those are per cent"),
+        "no check": (lambda tp, fp, fn: (tp / (tp + fp), tp / (tp + fn)), "there is nothing to divide by"),
     },
     check.counted: {
         "more than": (partial(by_counter, enough=lambda c, least: c > least), "a confidence equal to least is enough"),
         "no zeros": (partial(by_counter, start=None), "a class of which nothing was found"),
         "confidences": (partial(by_counter, more=0), "confidences were added up"),
-        "the first cell": (lambda found, *rest: by_counter(found[:1], *rest), "the loop ends after its first cell"),
+        "the first box": (lambda found, *rest: by_counter(found[:1], *rest), "the loop ends after its first box"),
         "two mistakes": (partial(by_counter, start=None, enough=lambda c, least: c < least), "two mistakes at once"),
-    },
-    check.offset_of: {
-        "first fastest": (partial(in_memory, order="F"), "there the first index moves fastest"),
-        "channels last": (lambda s, n, c, h, w: in_memory((s[0], s[2], s[3], s[1]), n, h, w, c), "the order (N, H, W, C)"),
-        "from one": (lambda *a: in_memory(*a) + 1, "positions are counted from 0"),
-        "the first image": (lambda s, n, *index: in_memory(s, 0, *index), "the image's number is not used"),
-        "with decimals": (lambda *a: float(in_memory(*a)), "asked are whole numbers"),
     },
 }  # fmt: skip

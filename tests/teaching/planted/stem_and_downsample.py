@@ -143,12 +143,19 @@ def stem(*channels, kernel=3, norm=True, stride=2, bias=True):
     return nn.Sequential(*convs, *([cnx.LayerNorm(channels[-1], data_format="channels_first")] if norm else []))
 
 
+def with_activation(act, width=16, kernels=(5, 3), bias=True):
+    """Two convolutions of stride 2, each with a norm, and an activation between them."""
+    a, b = (nn.Conv2d(i, o, k, 2, k // 2, bias=bias) for i, o, k in ((3, width, kernels[0]), (width, 96, kernels[1])))
+    norms = [cnx.LayerNorm(channels, data_format="channels_first") for channels in (width, 96)]
+    return nn.Sequential(a, norms[0], act, b, norms[1])
+
+
 RIGHT = {
     check.output_size: {"built": by_building, "counted": by_counting, "a tensor": lambda *a: torch.tensor(by_counting(*a))},
     check.patchify: {"F.unfold": by_unfold, "a loop": by_loop, "Tensor.unfold": by_tensor_unfold},
     check.strides: {"loop": in_a_loop, "NumPy": by_cumprod, "tuple": lambda rows: tuple(map(float, in_a_loop(rows)))},
     check.downsample: {"by hand": ByHand, "the library's parts": WithCnx, "subclass": type("Own", (ByHand,), {})},
-    check.small_cell_stem: {"8x8": lambda: cnx.ConvNeXtStem(3, 96, 8, 4, 2), "two convolutions": lambda: stem(4, 96, kernel=5), "a lambda with a default": lambda width=6: stem(width, 96, kernel=5)},
+    check.small_cell_stem: {"GELU": lambda: with_activation(nn.GELU()), "ReLU, no bias": lambda: with_activation(nn.ReLU(), bias=False), "a lambda with a default": lambda width=20: with_activation(nn.SiLU(), width)},
 }  # fmt: skip
 WRONG = {
     check.output_size: {
@@ -182,6 +189,7 @@ WRONG = {
     check.small_cell_stem: {
         "the article's": (lambda: cnx.ConvNeXtStem(3, 96, 4, 4), "every pixel lies in one window only"),
         "7x7": (lambda: cnx.ConvNeXtStem(3, 96, 7, 4, 3), "k = 7 is one too narrow"),
+        "8x8": (lambda: cnx.ConvNeXtStem(3, 96, 8, 4, 2), "wide windows alone do not help"),
         "two wide ones": (lambda: stem(96, 96), "at most 20,000"),
         "no norm": (lambda: stem(16, 96, norm=False), "a stem ends in LayerNorm"),
         "48 channels": (lambda: stem(16, 48), "expect 96 channels"),

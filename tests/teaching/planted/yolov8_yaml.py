@@ -64,32 +64,42 @@ def rebuilt(d):
 
 
 # ---------------------------------------------------------------- exercise 4
-def own(nc=3, width=0.25, blocks=1, strides=(2, 2), detect=None, last="Detect"):
-    """A small YOLOv8 with ConvNeXt rows."""
-    backbone = [
-        [-1, 1, "ConvNeXtStem", [128, 4, 4]],
-        [-1, 1, "ConvNeXtDownsample", [256, strides[0], strides[0]]],
-        [-1, blocks, "ConvNeXtBlock", [256]],
-        [-1, 1, "ConvNeXtDownsample", [512, strides[1], strides[1]]],
-        [-1, blocks, "ConvNeXtBlock", [512]],
-        [-1, 1, "ConvNeXtDownsample", [512, 2, 2]],
-        [-1, blocks, "ConvNeXtBlock", [512]],
+def own(nc=3, width=0.25, blocks=(1, 1), strides=(2, 2), detect=None, last="Detect", eight=384, sixteen=512):
+    """A small detector with ConvNeXt rows, for small things."""
+    rows = [
+        ("Conv", [64, 3, 2]),
+        ("Conv", [128, 3, 2]),
+        ("ConvNeXtDownsample", [eight, strides[0], strides[0]]),
+        ("ConvNeXtBlock" if blocks[0] else "Conv", [eight]),
+        ("ConvNeXtDownsample", [sixteen, strides[1], strides[1]]),
+        ("ConvNeXtBlock" if blocks[1] else "Conv", [sixteen]),
     ]
-    if not blocks:
-        backbone = [[-1, 1, "Conv", row[3][:1]] if row[2] == "ConvNeXtBlock" else row for row in backbone]
+    repeats = {3: max(blocks[0], 1), 5: max(blocks[1], 1)}
     return {
         "nc": nc,
         "scales": {"n": [1.0, width, 1024]},
-        "backbone": backbone,
-        "head": [[detect or [2, 4, 6], 1, last, ["nc"]]],
+        "backbone": [[-1, repeats.get(i, 1), *row] for i, row in enumerate(rows)],
+        "head": [[detect or [1, 3, 5], 1, last, ["nc"]]],
     }
+
+
+def with_neck():
+    """The same with a way back up, which Concat rows read."""
+    d = own()
+    d["head"] = [
+        [5, 1, "nn.Upsample", [None, 2, "nearest"]],
+        [[6, 3], 1, "Concat", [1]],
+        [-1, 1, "C2f", [192]],
+        [[1, 8, 5], 1, "Detect", ["nc"]],
+    ]
+    return d
 
 
 RIGHT = {
     check.scaled_channels: {"ceil": scaled, "floor division": lambda c, width, limit, *_: int(-(min(c, limit) * width // -8) * 8), "NumPy": lambda c, width, limit: np.int64(8) * math.ceil(np.minimum(c, limit) * width / 8)},
     check.c1_of_rows: {"index": by_index, "tensors": with_tensors, "an object": Reader()},
     check.repair: {"a copy": repaired, "rebuilt": rebuilt, "partial": partial(repaired, lower=1)},
-    check.my_yaml: {"three stages": own, "wider": lambda: own(width=0.3), "deeper": partial(own, blocks=2)},
+    check.my_yaml: {"three maps": own, "a stem of patches": lambda: own() | {"backbone": [[-1, 1, "ConvNeXtStem", [128, 4, 4]], [-1, 1, "nn.Identity", []], *own()["backbone"][2:]]}, "deeper": partial(own, blocks=(2, 2)), "a neck": with_neck},
 }  # fmt: skip
 WRONG = {
     check.scaled_channels: {
@@ -115,13 +125,17 @@ WRONG = {
     },
     check.my_yaml: {
         "80 classes": (partial(own, nc=80), "set nc to 3"),
-        "too wide": (partial(own, width=1.0), "too large"),
-        "no blocks": (partial(own, blocks=0), "at least one is wanted"),
-        "stride 16 twice": (partial(own, strides=(4, 2)), "other strides"),
-        "no row 9": (partial(own, detect=[2, 4, 9]), "points at a row that is not there"),
-        "80 classes in Detect": (lambda: own() | {"head": [[[2, 4, 6], 1, "Detect", [80]]]}, "the row follows the key"),
-        "coarse first": (partial(own, detect=[6, 4, 2]), "from fine to coarse"),
-        "too early": (partial(own, detect=[1, 4, 6]), "Detect reads a map before its end"),
+        "too wide": (partial(own, width=0.5), "too large"),
+        "no blocks": (partial(own, blocks=(0, 0)), "put ConvNeXtBlock rows into the backbone"),
+        "blocks at one stride": (partial(own, blocks=(0, 3)), "into a stage of another stride too"),
+        "narrow": (partial(own, eight=256), "got 64 channels in row 3"),
+        "96 before scaling": (partial(own, eight=96), "a YAML's numbers are before scaling"),
+        "strides 4 16 32": (partial(own, strides=(4, 2)), "other strides"),
+        "no row 9": (partial(own, detect=[1, 3, 9]), "points at a row that is not there"),
+        "80 classes in Detect": (lambda: own() | {"head": [[[1, 3, 5], 1, "Detect", [80]]]}, "the row follows the key"),
+        "coarse first": (partial(own, detect=[5, 3, 1]), "from fine to coarse"),
+        "too early": (partial(own, detect=[1, 2, 5]), "Detect reads a map before its end"),
+        "a Concat too early": (lambda: with_neck() | {"head": [with_neck()["head"][0], [[6, 2], 1, "Concat", [1]], *with_neck()["head"][2:]]}, "a Concat reads a stage before its end"),
     },
 }  # fmt: skip
 NONSENSE = [lambda *a: {"nc": 3, "backbone": [1], "head": [2]}, lambda *a: {"nc": 3, "backbone": [], "head": []}]

@@ -1,14 +1,15 @@
 """Right and wrong answers to the exercises of notebook 10, spelled as somebody else would."""
 
-import copy
 from functools import partial
 
 import cv2
 import numpy as np
 import torch
+from torch import nn
 
 import cnx_tutorial.nn as cnx
 from cnx_tutorial.teaching import check
+from tests.teaching.planted.common import endless
 
 
 def norm(x, weight, bias, axes=(1, 2), over=-1, eps=1e-6, add=1, used=lambda n: n, keep=True):
@@ -51,22 +52,84 @@ def in_place(image):
     return by_hand(image, order=(0, 1, 2))
 
 
-def small(width=0.15, rows=(), **keys):
-    from cnx_tutorial.yolo.parser import yaml_model_load
-
-    d = copy.deepcopy(yaml_model_load("yolov8n-convnext.yaml"))
-    d["scales"]["n"] = [0.33, width, 1024]
-    for part, i, row in rows:
-        d[part][i] = row
-    return {**d, "nc": 2, "grn": True, **keys}
+def conv(c1, c2, stride=1, act=nn.ReLU):
+    return nn.Sequential(nn.Conv2d(c1, c2, 3, stride, 1, bias=False), nn.BatchNorm2d(c2), act())
 
 
-ROWS = [("backbone", i, [-1, 3, "ConvNeXt_Block", [c, 7, 4, 0, None, True]]) for i, c in ((3, 256), (5, 512))]
+class Stack(nn.Module):
+    """3x3 convolutions; what a case changes stands in `layers`."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(*self.layers())
+
+    @staticmethod
+    def layers():
+        return conv(3, 16, 2), conv(16, 32, 2), conv(32, 64, 2), conv(64, 32)
+
+    def forward(self, image):
+        return [self.net(image)]
+
+
+def stack(*layers, **members):
+    return type("TinyBackbone", (Stack,), {"layers": staticmethod(lambda: [make() for make in layers]), **members})
+
+
+class Residual(nn.Module):
+    """Four maps, in a dictionary, of blocks with a shortcut."""
+
+    def __init__(self, width=12):
+        super().__init__()
+        self.stem, self.down = conv(3, width, 2), conv(width, 2 * width, 2)
+        self.deep = nn.ModuleList([conv(2 * width, 4 * width, 2), conv(4 * width, 4 * width)])
+
+    def forward(self, image):
+        x = self.down(self.stem(image))
+        y = self.deep[0](x)
+        return {"4": x, "8": y + self.deep[1](y)}
+
+
+class Depthwise(nn.Module):
+    """Large depthwise kernels, mixed by 1x1 convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(conv(3, 16, 2, nn.GELU), conv(16, 32, 2, nn.GELU), conv(32, 64, 2, nn.GELU))
+        self.block = nn.Sequential(
+            nn.Conv2d(64, 64, 7, padding=3, groups=64),
+            nn.BatchNorm2d(64),
+            nn.Conv2d(64, 128, 1),
+            nn.GELU(),
+            nn.Conv2d(128, 64, 1),
+        )
+
+    def forward(self, image):
+        x = self.stem(image)
+        return x + self.block(x)
+
+
+class Listed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = list(Stack.layers())
+
+    def forward(self, image):
+        for layer in self.parts:
+            image = layer(image)
+        return [image]
+
+
+class TinyStub(nn.Module):
+    def __init__(self):
+        super().__init__()
+        raise NotImplementedError()
+
+
 RIGHT = {
     check.response_norm: {"addcmul": norm, "library": by_library, "each": lambda x, *rest: torch.cat([norm(i, *rest) for i in x.split(1)])},
     check.carried_over: {"loop": by_loop, "sets": by_sets, "tensors": partial(by_loop, handed=torch.tensor)},
     check.to_input: {"by hand": by_hand, "PyTorch": by_torch, "OpenCV": lambda image: cv2.dnn.blobFromImage(image, 1 / 255, swapRB=True)},
-    check.my_v2: {"key": small, "rows": partial(small, rows=ROWS, layer_scale=None), "s": partial(small, scales={"s": [0.33, 0.1, 512]}, scale="s")},
+    check.beat_baseline: {"stack": Stack, "residual": Residual, "depthwise": Depthwise},
 }  # fmt: skip
 WRONG = {
     check.response_norm: {
@@ -90,11 +153,15 @@ WRONG = {
         "no batch": (partial(by_hand, batch=False), "the axis of the batch is missing"),
         "in place": (in_place, "an operation that changes its input"),
     },
-    check.my_v2: {
-        "80 classes": (partial(small, nc=80), "set nc to 2"),
-        "V1 blocks": (partial(small, grn=False), "not every block has GRN"),
-        "a C2f left": (partial(small, rows=[("backbone", 3, [-1, 3, "C2f", [256, True]])]), "a block of YOLO's is left in the backbone"),
-        "no stride 4": (partial(small, rows=[("backbone", 0, [-1, 1, "ConvNeXtStem", [64, 4, 4]])]), "have other strides"),
-        "too large": (partial(small, 0.33), "make it narrower with the width of n"),
+    check.beat_baseline: {
+        "too large": (stack(lambda: conv(3, 64, 2), lambda: conv(64, 128, 2), lambda: conv(128, 128, 2)), "halve the channels of the last layers"),
+        "stride 16": (stack(*[partial(conv, c, 16, 2) for c in (3, 16, 16, 16)]), "the strides of all convolutions up to a map multiply"),
+        "linear": (stack(*[partial(nn.Conv2d, c, 32, 3, 2, 1) for c in (3, 32, 32)]), "without an activation"),
+        "patches": (stack(partial(nn.Conv2d, 3, 64, 8, 8), nn.ReLU, partial(nn.Conv2d, 64, 64, 1), nn.ReLU), "sees 8 rows of pixels"),
+        "a list": (Listed, "wrap the list in nn.ModuleList"),
+        "detached": (stack(partial(conv, 3, 16, 2), partial(conv, 16, 32, 2), partial(conv, 32, 64, 2), forward=lambda self, x: [self.net(x).detach()]), "cuts the graph"),
+        "arguments": (type("TinyBackbone", (Stack,), {"__init__": lambda self, width: None}), "makes it without arguments"),
     },
 }  # fmt: skip
+STUBS = {check.beat_baseline: TinyStub}
+ENDLESS = {check.beat_baseline: type("TinyBackbone", (Stack,), {"forward": lambda self, x: endless()})}
