@@ -29,4 +29,4 @@ from cnx_tutorial.teaching.checks.stem_and_downsample import (
 from cnx_tutorial.teaching.checks.training import best_rate, ema_of, keep_best, lr_at, optimizer_steps
 from cnx_tutorial.teaching.checks.weight_decay import parameter_groups
 from cnx_tutorial.teaching.checks.yolov8_yaml import c1_of_rows, my_yaml, repair, scaled_channels
-from cnx_tutorial.teaching.checks.your_own_backbone import beat_baseline, carried_over, response_norm, to_input
+from cnx_tutorial.teaching.checks.your_own_backbone import beat_baseline, carried_over, to_input

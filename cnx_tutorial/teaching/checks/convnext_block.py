@@ -217,6 +217,7 @@ block = layer(
         (GAMMA_EARLY, {"scaled": lambda mixed: mixed, "normal": lambda moved, p: p["gamma"] * norm(moved, p)}),
         (GAMMA_EARLY, {"scaled": lambda mixed: mixed, "normal": lambda moved, p: norm(p["gamma"] * moved, p)}),
         (OVERWRITTEN, {"added": lambda branch: branch}),
+        (OVERWRITTEN, {"added": lambda scaled: scaled}),
         (OVERWRITTEN, {"added": lambda deep: deep}),
         (OVERWRITTEN, {"added": lambda mixed: mixed.permute(0, 3, 1, 2)}),
         (OVERWRITTEN, {"added": lambda normal: normal.permute(0, 3, 1, 2)}),

@@ -1,4 +1,4 @@
-"""Misconceptions of notebook 10: tensors carried over, the way into a network, a backbone that beats a baseline; and GRN."""
+"""Misconceptions of notebook 10: tensors carried over, the way into a network, a backbone that beats a baseline."""
 
 import functools
 import math
@@ -11,74 +11,7 @@ from torch import Tensor, nn
 from cnx_tutorial.teaching.checks.engine import Steps, function
 from cnx_tutorial.teaching.checks.runner import Mismatch, call, exercise, expect_callable, first_line
 
-
 # ---------------------------------------------------------------- exercise 1
-def maps(*shape, scale=1.0, seed=0):
-    draw = torch.Generator().manual_seed(seed)
-    x, weight, bias = (torch.randn(size, generator=draw, dtype=torch.float64) for size in (shape, shape[-1:], shape[-1:]))
-    return scale * x, weight, bias * scale
-
-
-ONE, NONE = torch.tensor([1.0, 1.0], dtype=torch.float64), torch.tensor([0.0, 0.0], dtype=torch.float64)
-KEEPDIM = "a sum and a mean keep their axes with keepdim=True; without it the shapes fit for one image at most"
-SEEN_SMALL = ", which is seen where x is small"
-EPS = f"eps is 1e-6, and no other number{SEEN_SMALL}"
-response_norm = function(
-    "response_norm",
-    "global response normalisation of x (N, H, W, C)",
-    "raised by relative strength, also of zeros and of tiny numbers, with gradients",
-    right=Steps(
-        "x, weight, bias",
-        axes=lambda: (1, 2),
-        squares=lambda x, axes: x.square().sum(axes, keepdim=True),
-        strength=lambda squares: squares.sqrt(),
-        whole=lambda strength: strength.mean(-1, keepdim=True),
-        n=lambda strength, whole: strength / (whole + 1e-6),
-        raised=lambda x, n: x * n,
-        y=lambda raised, weight: weight * raised,
-        result=lambda y, bias, x: y + bias + x,
-    ),
-    rows=[
-        ("x itself is not added: y = w * (x * n) + b + x", {"result": lambda y, bias: y + bias}),
-        ("the bias is not added", {"result": lambda y, x: y + x}),
-        ("the strength is the root of the sum of squares", {"strength": lambda squares: squares}),
-        (f"the strength is a sum over the pixels, not a mean (the same up to eps{SEEN_SMALL})", {"squares": lambda x, axes: x.square().mean(axes, keepdim=True)}),
-        ("the strength was taken over the channels of each pixel; it runs over H and W, for each channel", {"axes": lambda: (3,), "whole": lambda strength: strength.mean((1, 2), keepdim=True)}),
-        ("the mean of the strengths ran over the images too; it runs over the channels of each image", {"whole": lambda strength: strength.mean((0, 3), keepdim=True)}),
-        ("the strength ran over the images too; each image is for itself", {"axes": lambda: (0, 1, 2)}),
-        ("the strength was not divided by the mean over the channels", {"n": lambda strength: strength}),
-        ("that is layer scale, w * x: the relative strength is missing", {"raised": lambda x: x}),
-        ("an image of zeros gives not a number: add 1e-6 to the mean before you divide", {"n": lambda strength, whole: strength / whole}),
-        ("x is (N, H, W, C): H and W are the axes 1 and 2, the channels are the last", {"axes": lambda: (2, 3), "whole": lambda strength: strength.mean(1, keepdim=True)}),
-        ("the strength runs over H and W, not over one of them", {"axes": lambda: (1,)}),
-        ("the strength runs over H and W, not over one of them", {"axes": lambda: (2,)}),
-        (KEEPDIM, {"squares": lambda x, axes: x.square().sum(axes)}),
-        (KEEPDIM, {"whole": lambda strength: strength.mean(-1)}),
-        (KEEPDIM, {"squares": lambda x, axes: x.square().sum(axes), "whole": lambda strength: strength.mean(-1)}),
-        ("the strength is the root of the sum of squares, not a sum of absolute values", {"strength": lambda x, axes: x.abs().sum(axes, keepdim=True)}),
-        ("the strength is the root of the sum of squares; no mean is taken off", {"strength": lambda x, axes: ((x - x.mean(axes, keepdim=True)).square().sum(axes, keepdim=True) / (math.prod(x.shape[a] for a in axes) - 1)).sqrt()}),
-        ("the strength was divided by the sum over the channels; it is divided by their mean", {"whole": lambda strength: strength.sum(-1, keepdim=True)}),
-        ("the strength was divided by the largest of the channels; it is divided by their mean", {"whole": lambda strength: strength.amax(-1, keepdim=True)}),
-        (EPS, {"n": lambda strength, whole: strength / (whole + 1e-5)}),
-        (EPS, {"n": lambda strength, whole: strength / (whole + 1e-7)}),
-        (EPS, {"n": lambda strength, whole: strength / (whole + 1e-8)}),
-        (f"eps was added inside the root{SEEN_SMALL}; it is added to the mean strength, before the division", {"strength": lambda squares: (squares + 1e-6).sqrt(), "n": lambda strength, whole: strength / whole}),
-        (f"eps was added after the division{SEEN_SMALL}; it is added to the mean strength, before it", {"n": lambda strength, whole: strength / whole + 1e-6}),
-        ("x is not multiplied by the relative strength: w * (x * n), not w * n", {"raised": lambda n: n}),
-        ("the bias was multiplied by w too: w * (x * n) + b + x", {"result": lambda y, bias, weight, x: y + weight * bias + x}),
-        ("x is added as it is: w multiplies x * n alone", {"raised": lambda x, n: x * n + x, "result": lambda y, bias: y + bias}),
-        ("x is added as it is, without n: w * (x * n) + b + x", {"result": lambda y, bias, raised: y + bias + raised}),
-        ("weight and bias are swapped", {"y": lambda raised, bias: bias * raised, "result": lambda y, weight, x: y + weight + x}),
-        ("the relative strength was taken for a constant (.detach()): the gradient flows through it, too", {"raised": lambda x, n: x * n.detach()}),
-    ],
-    pinned=[(torch.tensor([[[[3.0, 0.0], [4.0, 1.0]]]], dtype=torch.float64), ONE, NONE), maps(2, 3, 4, 5), maps(3, 2, 2, 2, scale=1e-6), (torch.zeros(1, 2, 2, 2, dtype=torch.float64), ONE, NONE)],
-    draw=lambda rng: maps(*(int(side) for side in rng.integers((1, 2, 2, 2), 6)), scale=float(rng.choice([1.0, 1e-5])), seed=int(rng.integers(99))),
-    drawn=8,
-    grown=(0,),
-    in_error="it takes x, weight and bias of shapes (N, H, W, C), (C,) and (C,); a sum keeps its axes, and fits x, with keepdim=True",
-)  # fmt: skip
-
-# ---------------------------------------------------------------- exercise 2
 SHAPES = [(), (4,), (8,), (2, 2), (2, 8), (8, 2), (3, 8), (8, 3, 2, 2)]
 
 
@@ -132,7 +65,7 @@ carried_over = function(
 )  # fmt: skip
 
 
-# ---------------------------------------------------------------- exercise 3
+# ---------------------------------------------------------------- exercise 2
 def as_array(result: object, question: tuple) -> object:
     """The numbers of the result, a new memory layout of them counts as the same."""
     if isinstance(result, np.ndarray) and result.dtype == np.float16 and result.ndim == 4:
@@ -178,7 +111,7 @@ to_input = function(
     in_error="it takes one NumPy array of shape (H, W, 3)",
 )  # fmt: skip
 
-# ---------------------------------------------------------------- exercise 4
+# ---------------------------------------------------------------- exercise 3
 BUDGET, GOAL = 50_000, 0.6
 SIDE, STRIDE, STEPS, BATCH, RATE = 48, 8, 100, 32, 4e-3
 IMAGE = (1, 3, SIDE, SIDE)

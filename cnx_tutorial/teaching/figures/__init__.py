@@ -4,6 +4,7 @@ from cnx_tutorial.teaching.figures.convnext import effective_fields, road, stage
 from cnx_tutorial.teaching.figures.convnext_block import (
     cell_maps,
     chains,
+    error_pairs,
     paths_to_the_centre,
     shares,
     windows_on_image,

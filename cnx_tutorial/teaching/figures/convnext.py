@@ -47,16 +47,16 @@ def stage_maps(
     boxes: Sequence[tuple[float, float, float, float]] = (),
     room: float = 6.0,
 ) -> Figure:
-    """The picture, then each stage's (H, W) map in grey, all drawn at one size, three in a row.
+    """The picture, and beside it each stage's (H, W) map in grey, four of them at half its size.
 
     Args:
         picture: the image.
-        maps: one for each stage, finest first.
+        maps: of the four stages, finest first.
         boxes: (x1, y1, x2, y2) in pixels of the picture; framed in it, and at the same spot of each map.
         room: pixels of the picture between a box and its frame.
     """
-    figure, grid = plt.subplots(-(-(1 + len(maps)) // 3), 3, figsize=(9, 4.9), dpi=DPI, layout="constrained")
-    panels = grid.ravel()
+    figure, grid = plt.subplot_mosaic("AABC\nAADE", figsize=(10.5, 4.1), dpi=DPI, layout="constrained")
+    panels = list(grid.values())
     panels[0].imshow(picture)
     panels[0].set_title(f"{picture.width} x {picture.height} pixels", fontsize=10)
     for panel, features in zip(panels[1:], maps, strict=False):

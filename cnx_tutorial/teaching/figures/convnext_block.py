@@ -10,7 +10,7 @@ from matplotlib.patches import Patch, Rectangle
 from PIL import Image
 from torch import Tensor
 
-from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREY, LOOKS, ORANGE, PINK, SKY, YELLOW
+from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREY, LOOKS, ORANGE, PINK, RED, SKY, YELLOW
 
 
 def paths_to_the_centre(fields: Mapping[str, Tensor]) -> Figure:
@@ -47,6 +47,36 @@ def shares(counts: Mapping[str, Mapping[str, int]]) -> Figure:
             start += share
     panel.set(xlabel="share in %", xlim=(0, 100))
     panel.invert_yaxis()
+    return figure
+
+
+def error_pairs(errors: Mapping[str, Mapping[str, float]], tolerance: float, xlabel: str) -> Figure:
+    """Two bars for each mistake on a logarithmic axis, with their sizes beside them, and a dashed line at the tolerance.
+
+    Args:
+        errors: mistake -> (kind -> size). The first kind is plain, the second hatched; a size of 0 has no bar and is written as 0.
+        tolerance: what a test would let through.
+        xlabel: of the axis.
+    """
+    figure, panel = plt.subplots(figsize=(8, 0.8 * len(errors) + 1.1), dpi=DPI, layout="constrained")
+    left = min(size for sizes in errors.values() for size in sizes.values() if size) / 3
+    for row, sizes in enumerate(errors.values()):
+        for (kind, size), (colour, hatch), up in zip(
+            sizes.items(), ((SKY, ""), (ORANGE, "//")), (-0.2, 0.2), strict=True
+        ):
+            label = kind if row == 0 else None
+            panel.barh(
+                row + up, max(size, left), height=0.38, color=colour, hatch=hatch, edgecolor="black", label=label
+            )
+            said = f"{size:.0f}" if size >= 100 or not size else f"{size:#.2g}".rstrip(".")
+            panel.text(1.3 * max(size, left), row + up, said, va="center", fontsize=9)
+    panel.axvline(tolerance, color=RED, linestyle="--", label=f"tolerance {tolerance:g}")
+    largest = max(size for sizes in errors.values() for size in sizes.values())
+    panel.set(
+        xscale="log", xlabel=xlabel, xlim=(left, 20 * largest), yticks=range(len(errors)), yticklabels=list(errors)
+    )
+    panel.invert_yaxis()
+    figure.legend(loc="outside upper center", ncols=3, fontsize=9)
     return figure
 
 

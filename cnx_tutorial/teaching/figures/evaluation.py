@@ -22,7 +22,7 @@ def boxes_on_grid(
     figure, panel = plt.subplots(figsize=(7.5, 4.2), dpi=DPI, layout="constrained")
     for number, (x1, y1, x2, y2) in enumerate(truths):
         panel.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, facecolor="#CCCCCC", edgecolor="none"))
-        panel.text(x1 + 0.4, y2 - 0.6, f"truth {number}", ha="left", va="bottom", fontsize=9)
+        panel.text(x1 + 1.4, (y1 + y2) / 2, f"truth {number}", va="center", fontsize=9)
     for (confidence, (x1, y1, x2, y2)), right in zip(predictions, tp, strict=True):
         style = dict(edgecolor=BLUE, linestyle="-") if right else dict(edgecolor=RED, linestyle="--")
         panel.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=2, **style))

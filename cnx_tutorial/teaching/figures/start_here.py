@@ -47,7 +47,7 @@ def detector_parts(picture: Image.Image, size: int) -> Figure:
         panel.text(x + 0.65, 1.8, text, ha="center", va="center", fontsize=11)
     small = light(picture, 160)
     high = 1.8 * small.height / small.width
-    panel.add_patch(Rectangle((0, 0.9), 1.8, 1.8, facecolor="#727272", edgecolor="black"))  # the grey of the letterbox
+    panel.add_patch(Rectangle((0, 0.9), 1.8, 1.8, facecolor="#727272", zorder=-1))  # the grey of the letterbox
     panel.imshow(small, extent=(0, 1.8, 1.8 - high / 2, 1.8 + high / 2), interpolation="nearest")
     panel.text(0.9, 0.8, f"image\n{size} x {size}", ha="center", va="top", fontsize=10)
     for row, stride in enumerate((8, 16, 32)):

@@ -112,6 +112,12 @@ def norm_first(self, x):
     return (self.gamma * self.pwconv2(self.act(self.pwconv1(y)))).permute(0, 3, 1, 2)
 
 
+def overwritten(self, x):
+    x = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
+    x = self.gamma * self.pwconv2(self.act(self.pwconv1(x)))
+    return x + self.drop(x.permute(0, 3, 1, 2))
+
+
 class Stub(nn.Module):
     def __init__(self, dim, drop_path=0.0, layer_scale=1e-6):
         super().__init__()
@@ -181,6 +187,7 @@ WRONG = {
         "narrow": (changed(hidden=2), "four times as wide"),
         "ReLU": (changed(act=staticmethod(F.relu)), "that is ReLU"),
         "norm first": (changed(branch=norm_first), "the norm came before the depthwise convolution"),
+        "x overwritten": (changed(forward=overwritten), "x was overwritten on the way"),
         "no sum": (changed(forward=lambda self, x: self.drop(self.branch(x))), "the input is not added"),
         "drop path on the sum": (changed(forward=lambda self, x: self.drop(x + self.branch(x))), "applied to the sum"),
         "no drop path": (changed(drop=lambda self, y: y), "the drop_path argument is not used"),

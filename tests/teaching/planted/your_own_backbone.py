@@ -7,20 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-import cnx_tutorial.nn as cnx
 from cnx_tutorial.teaching import check
 from tests.teaching.planted.common import endless
-
-
-def norm(x, weight, bias, axes=(1, 2), over=-1, eps=1e-6, add=1, used=lambda n: n, keep=True):
-    strength = torch.linalg.vector_norm(x, dim=axes, keepdim=keep)
-    n = used(strength / (strength.mean(over, keepdim=True) + eps))
-    return torch.addcmul(bias + add * x, weight, x * n)
-
-
-def by_library(x, weight, bias):
-    layer = cnx.GlobalResponseNorm(x.shape[-1]).double()
-    return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,))
 
 
 def by_loop(old, new, fits=lambda one, other: one == other, numbers=lambda shape: int(np.prod(shape)), handed=list):
@@ -126,19 +114,11 @@ class TinyStub(nn.Module):
 
 
 RIGHT = {
-    check.response_norm: {"addcmul": norm, "library": by_library, "each": lambda x, *rest: torch.cat([norm(i, *rest) for i in x.split(1)])},
     check.carried_over: {"loop": by_loop, "sets": by_sets, "tensors": partial(by_loop, handed=torch.tensor)},
     check.to_input: {"by hand": by_hand, "PyTorch": by_torch, "OpenCV": lambda image: cv2.dnn.blobFromImage(image, 1 / 255, swapRB=True)},
     check.beat_baseline: {"stack": Stack, "residual": Residual, "depthwise": Depthwise},
 }  # fmt: skip
 WRONG = {
-    check.response_norm: {
-        "x not added": (partial(norm, add=0), "x itself is not added"),
-        "over the images": (partial(norm, axes=(0, 1, 2)), "each image is for itself"),
-        "a constant": (partial(norm, used=torch.Tensor.detach), "the relative strength was taken for a constant"),
-        "no keepdim": (partial(norm, keep=False), "a sum and a mean keep their axes with keepdim=True"),
-        "32 bits": (lambda *a: norm(*(t.float() for t in a)), "stay in the input's dtype"),
-    },
     check.carried_over: {
         "names only": (partial(by_loop, fits=lambda one, other: True), "a tensor of the same name and another shape"),
         "as many": (partial(by_loop, fits=lambda one, other: np.prod(one) == np.prod(other)), "(2, 2) and (4,) are different shapes"),
