@@ -225,6 +225,15 @@ def crowd(rng):
     return boxes, scores, [int(kind) for kind in rng.choice([0, 0, 1], count)], float(rng.choice([0.2, 0.45, 0.7]))
 
 
+def same_class_demanded(boxes, scores, classes, threshold):
+    """Stays only where every kept box is of its class and overlaps it little."""
+    kept = []
+    for i in by_score(scores):
+        if all(classes[i] == classes[j] and IOU(boxes[i], boxes[j]) <= threshold for j in kept):
+            kept.append(i)
+    return kept
+
+
 ROW_OF_THREE = ([(0, 0, 10, 10), (4, 0, 14, 10), (8, 0, 18, 10)], [0.9, 0.8, 0.7], [0, 0, 0], 0.4)
 nms = function(
     "nms",
@@ -234,6 +243,7 @@ nms = function(
     rows=[
         ("boxes of different classes do not suppress each other", {"rivals": lambda a, b: True}),
         ("only boxes of different classes suppressed each other; it is those of one class that do", {"rivals": operator.ne}),
+        ("a box goes where a kept box of its own class overlaps it; boxes of another class are skipped, however much or little they overlap", same_class_demanded),
         ("the boxes were taken in the order of the list; the highest score comes first", {"order": lambda scores: range(len(scores))}),
         ("the lowest score came first; the highest does", {"order": lambda scores: by_score(scores)[::-1]}),
         ("a box that was removed suppresses nothing any more: compare with those that stay", {"against": lambda kept, seen: seen}),

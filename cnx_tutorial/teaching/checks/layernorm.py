@@ -82,7 +82,7 @@ normalize = function(
     alone={3: EPS_ENTERS, 4: ONE_PASS},
 )
 
-# ---------------------------------------------------------------- exercise 2
+# ---------------------------------------------------------------- exercise 3
 AXES = {"batch": [0, 2, 3], "layer": [1], "instance": [2, 3], "group1": [1, 2, 3]}
 OTHER_AXES = {
     (0, 2, 3): "those are BatchNorm's axes: one mean per channel",
@@ -111,7 +111,7 @@ def one_wrong() -> Iterator[tuple[str, dict]]:
         for axes in (some for count in (1, 2, 3, 4) for some in combinations(range(4), count) if list(some) != right):
             wrong = [f"{letter} is {'too many: leave it out' if i in axes else 'missing: add it'}" for i, letter in enumerate("NCHW") if (i in axes) != (i in right)]
             said = OTHER_AXES.get(axes) if axes != (3,) or norm == "layer" else None
-            yield f'of "{norm}": {said or "; ".join(wrong)}', {norm: lambda axes=axes: list(axes)}
+            yield f'for "{norm}": {said or "; ".join(wrong)}', {norm: lambda axes=axes: list(axes)}
     yield ("the axes that are kept were given; the exercise asks for those over which the mean is taken", {norm: lambda norm=norm: [i for i in range(4) if i not in AXES[norm]] for norm in AXES})
     yield "H and W are axes 2 and 3 of (N, C, H, W): those are the axes of channels_last", {"batch": lambda: [0, 1, 2], "layer": lambda: [3], "instance": lambda: [1, 2], "group1": lambda: [1, 2, 3]}  # fmt: skip
 
@@ -128,7 +128,7 @@ axes_that_share = function(
     in_error="it has to know the four names batch, layer, instance, group1",
 )  # fmt: skip
 
-# ---------------------------------------------------------------- exercises 3 and 4: what both layouts share
+# ---------------------------------------------------------------- exercises 2 and 4: what both layouts share
 NO_KEEPDIM = "keepdim=True is missing: without it three axes meet four and line up from the right, so other pixels' means were taken"
 NO_AXIS = "the mean or the variance was taken over all numbers at once: give mean() and var() the axis of the channels"
 CUT = "something cuts the graph: .detach(), .data, .item(), .tolist(), .numpy(), torch.tensor() or torch.no_grad()"

@@ -27,6 +27,7 @@ from cnx_tutorial.teaching.figures.stem_and_downsample import (
     cell_on_a_grid,
     patches_as_rows,
     rows_of_crops,
+    trial_of_stems,
     windows_on_an_axis,
 )
 from cnx_tutorial.teaching.figures.style import (
@@ -45,5 +46,5 @@ from cnx_tutorial.teaching.figures.style import (
     error_curves,
 )
 from cnx_tutorial.teaching.figures.training import four_runs, overfitting, training_curves
-from cnx_tutorial.teaching.figures.yolov8_yaml import row_graph
+from cnx_tutorial.teaching.figures.yolov8_yaml import parts_in_millions, row_graph
 from cnx_tutorial.teaching.figures.your_own_backbone import found_shapes

@@ -164,16 +164,18 @@ def chains(columns: Mapping[str, Sequence[tuple[str, str, int]]]) -> Figure:
 
 
 def cell_maps(picture: Image.Image, maps: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
-    """The picture, and beside it maps of class numbers, (H, W) each.
+    """The picture and maps of class numbers, (H, W) each, two in a row.
 
     Args:
         names: of the classes 0, 1, ...; drawn in four colours of falling brightness.
     """
     colours = ("#F2F2F2", "#F0B860", BLUE, "black")[: len(names)]
-    figure, panels = plt.subplots(1, 1 + len(maps), figsize=(10.5, 3.0), dpi=DPI, layout="constrained")
+    rows = -(-(1 + len(maps)) // 2)
+    figure, grid = plt.subplots(rows, 2, figsize=(8.5, 0.4 + 3.3 * rows), dpi=DPI, layout="constrained")
+    panels = grid.ravel()
     panels[0].imshow(picture)
     panels[0].set_title(f"{picture.width} x {picture.height} pixels", fontsize=10)
-    for panel, (title, classes) in zip(panels[1:], maps.items(), strict=True):
+    for panel, (title, classes) in zip(panels[1:], maps.items(), strict=False):
         panel.imshow(classes, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(names) - 0.5, interpolation="nearest")
         panel.set_title(title, fontsize=10)
     for panel in panels:

@@ -23,7 +23,7 @@ def necks(networks: Mapping[str, Mapping[str, Mapping[int, int]]]) -> Figure:
     Args:
         networks: by title; each has its maps by column ("backbone", "top-down (FPN)", "bottom-up (PAN)"), as channels by stride.
     """
-    figure, panels = plt.subplots(1, len(networks), figsize=(11, 4.6), dpi=DPI, layout="constrained", sharey=True)
+    figure, panels = plt.subplots(1, len(networks), figsize=(11, 4.9), dpi=DPI, layout="constrained", sharey=True)
     for panel, (title, columns) in zip(panels, networks.items(), strict=True):
         at = {
             (name, stride): (2.1 * x, stride.bit_length()) for x, name in enumerate(columns) for stride in columns[name]
@@ -59,13 +59,20 @@ def necks(networks: Mapping[str, Mapping[str, Mapping[int, int]]]) -> Figure:
         panel.set(title=title, xlim=(-0.9, detect + 0.8), ylim=(2.4, 7.5), yticks=range(3, 7), xticks=[])
         panel.set_yticklabels([f"stride {2 ** (y - 1)} (P{y - 1})" for y in range(3, 7)])
         panel.grid(axis="y", alpha=0.3)
+    looks = {
+        "same stride": ("#555555", "-"),
+        "upsampled: sides doubled": (BLUE, "--"),
+        "convolution of stride 2: sides halved": (BLUE, ":"),
+    }
+    keys = [Line2D([], [], color=colour, linestyle=style, linewidth=1.6) for colour, style in looks.values()]
+    figure.legend(keys, looks, loc="outside lower center", ncols=len(looks))
     return figure
 
 
 def _arrow(
     panel: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, style: str, gap: int = 22
 ) -> None:
-    near = 15 if start[0] == end[0] else gap  # boxes are wider than high
+    near = 11 if start[0] == end[0] else gap  # boxes are wider than high
     look = dict(arrowstyle="->", color=colour, linestyle=style, linewidth=1.6, shrinkA=near or 22, shrinkB=near)
     panel.annotate("", end, start, arrowprops=look, zorder=1)
 

@@ -1,4 +1,4 @@
-"""Pictures of notebook 02: patches as rows of a matrix, windows over an axis, a cell under a grid of patches, crops."""
+"""Pictures of notebook 02: patches as rows of a matrix, windows over an axis, a cell under a grid of patches, crops, a trial of stems."""
 
 from collections.abc import Mapping, Sequence
 
@@ -91,11 +91,37 @@ def cell_on_a_grid(pictures: Mapping[str, Image.Image], patch: int) -> Figure:
 def rows_of_crops(rows: Mapping[str, Tensor]) -> Figure:
     """(n, 3, H, W) crops with numbers from -1 to 1, one row for each title."""
     count = max(map(len, rows.values()))
-    size = (0.78 * count + 1, 0.85 * len(rows))
+    size = (1.1 * count + 0.9, 1.2 * len(rows))
     figure, panels = plt.subplots(len(rows), count, figsize=size, dpi=DPI, layout="constrained", squeeze=False)
     for line, (title, crops) in zip(panels, rows.items(), strict=True):
         for panel, crop in zip(line, crops, strict=False):
             panel.imshow((crop.permute(1, 2, 0) + 1) / 2, interpolation="nearest")
             panel.set(xticks=[], yticks=[])
         line[0].set_ylabel(title, rotation=0, ha="right", va="center")
+    return figure
+
+
+def trial_of_stems(trials: Mapping[str, Mapping[str, Sequence[int]]], of: int) -> Figure:
+    """Mistakes of each stem: a bar for the mean of its trainings, and a dot for each training.
+
+    Args:
+        trials: by kind of network (a colour and hatching each), mistakes of each training by the stem's name.
+        of: how many verdicts there were.
+    """
+    figure, panel = plt.subplots(figsize=(8.5, 3.8), dpi=DPI, layout="constrained")
+    looks = (dict(color=SKY), dict(color=ORANGE, hatch="//"))
+    names = list(next(iter(trials.values())))
+    height = 0.8 / len(trials)
+    for index, ((kind, results), look) in enumerate(zip(trials.items(), looks, strict=False)):
+        middles = [names.index(name) + (index - (len(trials) - 1) / 2) * height for name in results]
+        means = [np.mean(counts) for counts in results.values()]
+        panel.barh(middles, means, height, label=kind, edgecolor=BLUE, **look)
+        for middle, counts in zip(middles, results.values(), strict=True):
+            panel.plot(counts, [middle] * len(counts), "o", color="black", markersize=4)
+    panel.set(
+        yticks=range(len(names)), yticklabels=names, xlabel=f"wrong verdicts of {of} (bar: mean; dot: one training)"
+    )
+    panel.set_xlim(left=0)
+    panel.invert_yaxis()
+    panel.legend()
     return figure

@@ -11,11 +11,11 @@ LINES = ((ORANGE, "-"), (RED, "--"), (BLUE, "-."), (PINK, ":"))
 
 
 def four_runs(losses: Mapping[str, Sequence[float]], right: Mapping[str, float]) -> Figure:
-    """Left the training loss of each step, on a logarithmic axis, one line a run; right what each run leaves on the right labels, as bars."""
+    """Left the training loss of each step, on a logarithmic axis, one line a run; right what each run leaves on the correct labels, as bars."""
     figure, (left, bars) = plt.subplots(1, 2, figsize=(10, 3.6), dpi=DPI, layout="constrained", width_ratios=(1.8, 1))
     for (name, values), (colour, line) in zip(losses.items(), LINES, strict=True):
         left.plot(values, color=colour, linestyle=line, linewidth=2, label=name)
-    left.set(title="training loss", xlabel="step", yscale="log")
+    left.set(title="training loss, on a logarithmic axis", xlabel="step", yscale="log")
     left.set_yticks([3, 10, 30, 100], ["3", "10", "30", "100"])
     left.minorticks_off()
     left.legend()
@@ -24,7 +24,7 @@ def four_runs(losses: Mapping[str, Sequence[float]], right: Mapping[str, float])
     drawn = bars.barh(list(right), list(right.values()), color=SKY, edgecolor=BLUE)
     bars.bar_label(drawn, [f"{value:.1f}" for value in right.values()], label_type="center")
     bars.axvline(first, color="black", linestyle="--", label="first loss")
-    bars.set(title="loss on the right labels at the end")
+    bars.set(title="loss on the correct labels at the end")
     bars.set_xlim(0, 1.2 * max(*right.values(), first))
     bars.invert_yaxis()
     bars.legend(loc="center right")

@@ -1,4 +1,4 @@
-"""The picture of notebook 06: the rows of a model YAML as boxes, by stride."""
+"""Pictures of notebook 06: the rows of a model YAML as boxes, by stride, and the parameters of the parts of detectors."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, GREY, ORANGE, PINK, SKY, YELLOW
+from cnx_tutorial.teaching.figures.style import BLUE, DPI, GREEN, GREY, LOOKS, ORANGE, PINK, SKY, YELLOW
 
 COLOURS = {"Conv": SKY, "C2f": ORANGE, "SPPF": PINK, "Concat": GREY, "nn.Upsample": "white", "Detect": YELLOW}
 NEXT_TO, NEXT_LANE = 1.05, 3.4  # distances of boxes of one stride, and of the ways down and up
@@ -51,6 +51,41 @@ def row_graph(d: Mapping, seen: Mapping[int, tuple[int, int]]) -> Figure:
     panel.set(xlim=(-0.8, right + 0.6), ylim=(5.5, 0.5), yticks=range(1, 6), ylabel="stride", xticks=[])
     panel.set_yticklabels([2, 4, 8, 16, 32])
     panel.grid(axis="y", alpha=0.3)
+    end, begin = max(places[i][0] for i in range(len(d["backbone"]))), places[len(d["backbone"])][0]
+    if end < begin:
+        panel.axvline((end + begin) / 2, color="black", linestyle=":", zorder=0)
+        for x, side, part in (
+            (-0.5, "left", "backbone"),
+            ((end + begin) / 2 + 0.2, "left", "head: the neck and Detect"),
+        ):
+            panel.text(x, 0.62, part, ha=side, va="top", fontsize=11)
+    return figure
+
+
+def parts_in_millions(counts: Mapping[str, Mapping[str, int]]) -> Figure:
+    """One bar for each model, as long as its parameters, divided by part; the share of each part stands inside."""
+    looks = dict(zip(dict.fromkeys(part for parts in counts.values() for part in parts), LOOKS, strict=False))
+    figure, panel = plt.subplots(figsize=(9, 1.3 + 0.9 * len(counts)), dpi=DPI, layout="constrained")
+    longest = max(sum(parts.values()) for parts in counts.values())
+    for title, parts in counts.items():
+        start, total = 0.0, sum(parts.values())
+        for part, count in parts.items():
+            colour, hatch = looks[part]
+            look = dict(
+                color=colour, hatch=hatch, edgecolor="black", label=part if title == next(iter(counts)) else None
+            )
+            panel.barh(title, count / 1e6, left=start / 1e6, **look)
+            box = dict(facecolor="white", edgecolor="none", pad=1.5)
+            turned = 90 if count < 0.04 * longest else 0
+            middle = (start + count / 2) / 1e6
+            panel.text(
+                middle, title, f"{count / total:.0%}", bbox=box, ha="center", va="center", fontsize=9, rotation=turned
+            )
+            start += count
+        panel.text((total + 0.01 * longest) / 1e6, title, f"{total / 1e6:.2f} million", va="center", fontsize=10)
+    panel.set(xlabel="parameters in millions", xlim=(0, 1.17 * longest / 1e6))
+    panel.invert_yaxis()
+    panel.legend(loc="lower right")
     return figure
 
 

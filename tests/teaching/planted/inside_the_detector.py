@@ -100,6 +100,16 @@ def removed_in_turn(boxes, scores, classes, threshold, alike=lambda a, b: a == b
     return stays
 
 
+def one_class_only(boxes, scores, classes, threshold):
+    """The condition on the classes inside of all(...): a kept box of another class removes the box."""
+    overlaps = box_iou(*[torch.tensor(boxes).double().reshape(-1, 4)] * 2)
+    stays = []
+    for i in np.argsort(scores)[::-1].tolist():
+        if all(overlaps[i, j] <= threshold and classes[i] == classes[j] for j in stays):
+            stays.append(i)
+    return stays
+
+
 def each_class(boxes, scores, classes, threshold):
     stays = []
     for kind in set(classes):
@@ -156,6 +166,7 @@ WRONG = {
     check.nms: {
         "all classes": (partial(by_torchvision, shift=False), "boxes of different classes do not suppress each other"),
         "other classes": (partial(removed_in_turn, alike=lambda a, b: a != b), "only boxes of different classes"),
+        "same class demanded": (one_class_only, "boxes of another class are skipped"),
         "lowest": (partial(removed_in_turn, first=False), "the lowest score came first"),
         "fast": (at_once, "a box that was removed suppresses nothing any more"),
         "at the threshold": (partial(by_torchvision, more=-1e-9), "an IoU of exactly the threshold"),

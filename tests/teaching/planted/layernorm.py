@@ -36,7 +36,7 @@ def from_a_list(x, eps=1e-6):
     return torch.tensor([(value - mean) / (variance + eps) ** 0.5 for value in values], dtype=x.dtype)
 
 
-# ---------------------------------------------------------------- exercise 2
+# ---------------------------------------------------------------- exercise 3
 AXES = {"batch": (0, 2, 3), "layer": (1,), "instance": (2, 3), "group1": (1, 2, 3)}
 
 
@@ -52,7 +52,7 @@ def with_ifs(norm):
     return {-2, -1} if norm == "instance" else range(1, 4)
 
 
-# ---------------------------------------------------------------- exercise 3
+# ---------------------------------------------------------------- exercise 2
 def permuted(x, weight, bias, eps=1e-6, back=(0, 3, 1, 2)):
     y = F.layer_norm(x.permute(0, 2, 3, 1), weight.shape, weight, bias, eps)
     return y.permute(*back) if back else y
