@@ -5,8 +5,8 @@ first argument.
 
 What an answer's process may use is limited: seconds, memory, size of files, number of processes, and, where this process may change its user, another
 user's rights. When it ends, or its time is up, its whole group is killed, and so is what it started and moved to another group. It sees the network,
-and every file that its user may read, so also the solved notebooks. And since the checker runs in the same process, code that is written against this
-program can still cheat: read what looks odd.
+every file that its user may read, so also the solved notebooks, and folders that all may write. And since the checker runs in the same process, code
+that is written against this program can still cheat: read what looks odd.
 """
 
 import contextlib
@@ -120,16 +120,17 @@ def ended(running: dict[Child, dict], limits: dict) -> list[tuple[Child, dict]]:
     readable, _, _ = select.select([child.said for child in running], [], [], BREATH)
     found = []
     for child in list(running):
-        if child.said in readable and (more := os.read(child.said, 65536)):
-            child.text += more
-            continue
+        more = os.read(child.said, 65536) if child.said in readable else b""
+        child.text += more
         seconds = time.monotonic() - child.began
         try:
             family = psutil.Process(child.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             family = []
-        if child.said in readable:  # the pipe is closed: it has ended
-            outcome = whole_answer(child) or {"passed": False, "message": "its process ended before it was checked"}
+        if outcome := whole_answer(child):  # what it started may still hold the pipe open
+            pass
+        elif child.said in readable and not more:  # the pipe is closed: it has ended
+            outcome = {"passed": False, "message": "its process ended before it was checked"}
         elif seconds > limits["seconds"]:
             outcome = {"passed": False, "message": f"it was still running after {limits['seconds']} s and was stopped"}
         elif len(family) > limits["processes"]:
