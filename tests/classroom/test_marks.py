@@ -25,8 +25,7 @@ CHEATS = {  # name: the answer to the first exercise, which is wrong in all
     "check redefined": f"{WRONG}\n\nclass check:\n    normalize = axes_that_share = staticmethod(lambda answer, **options: None)",
     "a checker replaced": f"{WRONG}\ncheck.normalize = lambda answer, **options: None",
     "strictness switched off": f"{WRONG}\nimport os\nos.environ.pop('NBGRADER_EXECUTION', None)",
-    "the runner patched": f"{WRONG}\nfrom cnx_tutorial.teaching.checks import runner\nrunner.CheckFailed = runner._judge = runner.in_time = None\n"
-    "import cnx_tutorial.teaching.checks.engine as engine\nengine.exercise = runner.exercise = lambda holds: lambda examine: lambda *a, **k: None",
+    "the runner patched": f"{WRONG}\nfrom cnx_tutorial.teaching.checks import runner\nrunner.in_time = lambda work, seconds: None",
 }
 # learner: the answers to the two exercises, None for an untouched stub, and the marks that they deserve
 CLASS = {

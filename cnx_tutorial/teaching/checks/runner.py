@@ -78,7 +78,7 @@ def exercise(holds: str, seconds: float = SECONDS) -> Callable:
         finally:
             torch.set_num_threads(threads)
         if outcome is None:
-            return True, f"✓ {name}: {holds}" + (f" ({measured[0]})" if measured[0] else "")
+            return True, f"✓ {name}: {holds}" + (f" ({measured[0]})" if any(measured) else "")
         if isinstance(outcome, NotAttempted):
             return False, f"○ {name}: not attempted yet{outcome}"
         if not isinstance(outcome, Mismatch):

@@ -48,7 +48,7 @@ def row_graph(d: Mapping, seen: Mapping[int, tuple[int, int]]) -> Figure:
     )
     middle = (max(levels) + min(levels)) / 2
     panel.text(right, middle, f"{detect}\nDetect", ha="center", va="center", fontsize=8, zorder=3)
-    panel.set(xlim=(-0.8, right + 0.6), ylim=(5.5, 0.5), yticks=range(1, 6), ylabel="stride", xticks=[])
+    panel.set(xlim=(-0.8, right + 0.6), ylim=(5.5, 0.25), yticks=range(1, 6), ylabel="stride", xticks=[])
     panel.set_yticklabels([2, 4, 8, 16, 32])
     panel.grid(axis="y", alpha=0.3)
     end, begin = max(places[i][0] for i in range(len(d["backbone"]))), places[len(d["backbone"])][0]
@@ -58,7 +58,7 @@ def row_graph(d: Mapping, seen: Mapping[int, tuple[int, int]]) -> Figure:
             (-0.5, "left", "backbone"),
             ((end + begin) / 2 + 0.2, "left", "head: the neck and Detect"),
         ):
-            panel.text(x, 0.62, part, ha=side, va="top", fontsize=11)
+            panel.text(x, 0.33, part, ha=side, va="top", fontsize=11)
     return figure
 
 
@@ -79,7 +79,14 @@ def parts_in_millions(counts: Mapping[str, Mapping[str, int]]) -> Figure:
             turned = 90 if count < 0.04 * longest else 0
             middle = (start + count / 2) / 1e6
             panel.text(
-                middle, title, f"{count / total:.0%}", bbox=box, ha="center", va="center", fontsize=9, rotation=turned
+                middle,
+                title,
+                f"{100 * count / total:.0f} %",
+                bbox=box,
+                ha="center",
+                va="center",
+                fontsize=9,
+                rotation=turned,
             )
             start += count
         panel.text((total + 0.01 * longest) / 1e6, title, f"{total / 1e6:.2f} million", va="center", fontsize=10)
