@@ -73,7 +73,9 @@ def test_the_licence_is_declared_everywhere():
         assert "SPDX-License-Identifier: AGPL-3.0-only" in file.read_text(encoding="utf-8").splitlines()[0], file
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "datasets/README.md", "docs/benchmarks.md", "docs/teaching/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "datasets/README.md", "docs/benchmarks.md", "docs/teaching/README.md"]
+)
 def test_local_links_and_pictures_resolve(name):
     for target in re.findall(r"\]\(([^)#]+)\)", text(name)):
         if "://" not in target:

@@ -250,7 +250,7 @@ block = layer(
         ("the layer scale gamma is missing: one number for each channel", without("gamma")),
     ],
     in_making=CALL,
-    in_error="read the last line of the error: if it speaks of shapes, they are (N, C, H, W) as far as dwconv, then permuted to (N, H, W, C), and back before the sum; if two sizes differ by 6 or less, or the kernel is too large, dwconv lacks padding 3; if it speaks of an attribute, forward must use the names that __init__ gave",
+    in_error="read the last line of the error. If the kernel is too large, or two sizes differ by 6 or less, dwconv lacks padding=3. If it speaks of other shapes: they are (N, C, H, W) as far as dwconv, (N, H, W, C) from the norm to gamma, and (N, C, H, W) again before the sum. If it speaks of an attribute, forward must use the names that __init__ gave",
     also=[expect_start_and_drop_path],
 )  # fmt: skip
 
