@@ -22,6 +22,7 @@ NOT_HERE = {
     "cfg": "say each argument",
     "exist_ok": "a comparison's folder is gone on with",
     "save_dir": "say project= and name=",
+    "out": "say project= and name=",
     "time": "models of different speed would not do the same work: give epochs=",
     "save": "weights are kept",
     "pretrained": "give a .pt file as a model, model=weights.pt",
