@@ -129,6 +129,7 @@ BELOW = {  # the parts that each part may import
     "yolo": {"paths", "cores", "nn", "data", "yolo"},
     "compare": {"paths", "cores", "recipe", "data", "yolo", "compare"},
     "teaching": {"paths", "nn", "data", "yolo", "compare", "teaching"},
+    "classroom": {"paths", "cores", "data", "teaching", "classroom"},
 }
 
 
