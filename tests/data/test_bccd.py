@@ -22,6 +22,7 @@ from cnx_tutorial.data import bccd
 from cnx_tutorial.data.audit import audit
 from cnx_tutorial.data.bccd import prepare
 from cnx_tutorial.data.voc import voc_to_yolo
+from cnx_tutorial.paths import DATASETS
 
 SPLITS = {"train": ["a", "b"], "val": ["c"], "test": ["d"]}
 XML = """<annotation><size><width>64</width><height>48</height></size><object><name>RBC</name><bndbox>
@@ -114,7 +115,7 @@ def test_the_real_set_is_converted_and_passes_the_audit(bccd_source, place):
         lines, _ = voc_to_yolo(repository / "Annotations" / f"{file.stem}.xml", bccd.NAMES)
         labels = made / "labels" / file.parent.name / f"{file.stem}.txt"
         assert labels.read_text(encoding="utf-8").splitlines() == lines
-    shutil.copy(bccd.DATASETS / "bccd.yaml", place)
+    shutil.copy(DATASETS / "bccd.yaml", place)
     check = audit(place / "bccd.yaml")
     assert not check.problems, check
     assert check.boxes["train"] == {0: 209, 1: 2381, 2: 214} and check.boxes["val"] == {0: 83, 1: 967, 2: 87}
@@ -342,7 +343,7 @@ def test_the_yaml_leads_to_the_set_from_any_folder(bccd_source, tmp_path, monkey
 
     (tmp_path / "elsewhere").mkdir()
     prepare(tmp_path / "bccd", bccd_source)
-    shutil.copy(bccd.DATASETS / "bccd.yaml", tmp_path)
+    shutil.copy(DATASETS / "bccd.yaml", tmp_path)
     monkeypatch.chdir(tmp_path / "elsewhere")
     found = check_det_dataset("../bccd.yaml", autodownload=False)
     assert Path(found["train"]) == (tmp_path / "bccd" / "images" / "train").resolve()

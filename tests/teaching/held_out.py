@@ -5,8 +5,8 @@
 In the file stand functions and classes, each named after an exercise, two underscores and anything. The docstring says what it is: "right", or
 "wrong", or "wrong: words that the checker should say":
 
-    def iou__not_clipped(a, b):
-        '''wrong: negative sides'''
+    def precision_recall__swapped(tp, fp, fn):
+        '''wrong: the two are swapped'''
         ...
 
 A class of layers may be a subclass of a right one from tests/teaching/planted. Prints what the checker says of each, and ends with status 1 where a

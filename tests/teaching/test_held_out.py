@@ -5,23 +5,22 @@ import sys
 from pathlib import Path
 
 ANSWERS = '''
-def iou__right_as_it_is(a, b):
+def precision_recall__right_as_it_is(tp, fp, fn):
     """right"""
-    w, h = max(min(a[2], b[2]) - max(a[0], b[0]), 0), max(min(a[3], b[3]) - max(a[1], b[1]), 0)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - w * h
-    return w * h / union if union else 0
+    return (tp / (tp + fp) if tp + fp else 0.0), (tp / (tp + fn) if tp + fn else 0.0)
 
-def iou__no_union(a, b):
-    """wrong: divide it by the union"""
-    return max(min(a[2], b[2]) - max(a[0], b[0]), 0) * max(min(a[3], b[3]) - max(a[1], b[1]), 0)
+def precision_recall__by_cells(tp, fp, fn):
+    """wrong: precision is a share of the boxes"""
+    share = tp / (tp + fn) if tp + fn else 0.0
+    return share, share
 
 def turned__nothing(boxes):
     """wrong: something else than the checker says"""
     return boxes
 
-def iou__nonsense(a, b):
+def precision_recall__nonsense(tp, fp, fn):
     """wrong"""
-    return 0.123 * a[0] * b[3] + 0.1 * a[2] + 0.01 * b[1]
+    return 0.123 * tp + 0.1 * fp, 0.01 * fn + 0.7
 '''
 
 
@@ -37,14 +36,17 @@ def test_a_file_of_answers_is_tried(tmp_path):
     assert done.returncode == 1 and "4 answers, 2 as they should be" in done.stdout, done.stdout + done.stderr
     assert "LOOK AT, the words are missing: something else than the checker says: turned__nothing, wrong" in done.stdout
     assert "likely: the input came back as it was" in done.stdout
-    assert "LOOK AT, no misconception was named: the table may need a row: iou__nonsense, wrong" in done.stdout
+    assert (
+        "LOOK AT, no misconception was named: the table may need a row: precision_recall__nonsense, wrong"
+        in done.stdout
+    )
 
 
 def test_what_is_no_answer_is_named(tmp_path):
     file = tmp_path / "answers.py"
     for text, said in (
         ("def no_such__one():\n    'right'\n", "named after no exercise"),
-        ("def iou__x(a, b): pass\n", "must begin with"),
+        ("def match__x(a, b): pass\n", "must begin with"),
     ):
         file.write_text(text, encoding="utf-8")
         done = run(file)
