@@ -293,6 +293,7 @@ def course(words: list[str]) -> None:
 
 def grade(words: list[str]) -> None:
     from cnx_tutorial.classroom.grade import grade as mark
+    from cnx_tutorial.classroom.grade import marks_folder
 
     parser = argparse.ArgumentParser(
         prog="cnx grade",
@@ -309,7 +310,7 @@ def grade(words: list[str]) -> None:
     parser.add_argument("--memory-mb", type=int, default=2048, help="memory for one answer (2048)")
     args = parser.parse_args(words)
     marks = mark(**vars(args))
-    out = args.out or args.folder.with_name(f"{args.folder.resolve().name}_marks")
+    out = args.out or marks_folder(args.folder)
     learners = {one.learner for one in marks}
     print(f"{len(marks)} answers of {len(learners)} learners, {sum(one.points > 0 for one in marks)} right")
     for name in ("marks.csv", "overview.html", "learners"):

@@ -25,7 +25,6 @@ from cnx_tutorial.cores import cpu_count
 from cnx_tutorial.data.staging import whole
 
 LARGEST = 50 * 2**20  # bytes of a copy
-UNTOUCHED = "not attempted yet"
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def grade(
         raise OSError(
             "cnx grade needs Linux or macOS, because it limits what an answer may use; on Windows use it in WSL"
         )
-    out = out or folder.with_name(f"{folder.resolve().name}_marks")
+    out = out or marks_folder(folder)
     if out.exists():
         raise FileExistsError(f"{out} is there already: name another folder with --out, or remove it")
     copies = find_copies(folder, [path.stem for path in choose(notebooks)])
@@ -94,6 +93,11 @@ def grade(
     marks.sort(key=lambda mark: (mark.learner, mark.notebook))
     write_results(marks, out)
     return marks
+
+
+def marks_folder(folder: Path) -> Path:
+    """Where the marks of the class in `folder` go unless one says otherwise."""
+    return folder.with_name(f"{folder.resolve().name}_marks")
 
 
 def find_copies(folder: Path, stems: list[str]) -> dict[str, dict[str, Path]]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 STYLE = """body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #ccc }
-td.number, th.number { text-align: right } pre { white-space: pre-wrap; margin: 0; font-size: .9rem }"""
+pre { white-space: pre-wrap; margin: 0; font-size: .9rem }"""
 LIKELY = re.compile(r"^\s*likely: (.+)$", re.MULTILINE)
 
 
