@@ -44,7 +44,7 @@ COMPARISONS: dict[str, dict] = {
     },
     "candidate": {
         "model": CANDIDATE,
-        "against": [P2, OURS],
+        "against": P2,
         "data": "bccd.yaml",
         **SMALL,
         "seeds": range(5),

@@ -1,16 +1,20 @@
 """Where the trainings of a comparison run: side by side on this machine, one on each core or GPU, or on the nodes of a Ray cluster.
 
-Both engines take jobs and hand back what became of each, as they end. (joblib, which has backends for processes and for Ray, was looked at: there a
+Each engine takes jobs and hands back what became of each, as they end. (joblib, which has backends for processes and for Ray, was looked at: there a
 worker that dies ends the whole run, and a worker has no core of its own.)
 """
 
+import contextlib
+import logging
 import queue
+import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import IO
 
-from cnx_tutorial.compare.training import ATTEMPTS, Running, TrainingFailed, in_process
+from cnx_tutorial.compare.training import ATTEMPTS, Running, TrainingFailed, in_process, train
 from cnx_tutorial.cores import free_memory, own_cores, quota
 
 MEMORY = 2 * 2**30  # bytes that one training on a CPU is given
@@ -93,6 +97,51 @@ def gpus(device: str) -> list[str]:
     return named
 
 
+class Here:
+    """Trainings one after another in this process, which knows its classes already: for trainings of seconds, in a notebook or a test.
+
+    Nothing protects the comparison from a training that is killed: it ends with it, and goes on from what is stored when it is started again.
+    """
+
+    width = 1
+
+    def __init__(self, device: str):
+        self.device = device if device in ("cpu", "mps") else gpus(device)[0]
+
+    def __str__(self) -> str:
+        return "one training after another, in this process"
+
+    def run(self, jobs: list[dict], folder: Path) -> Iterator[Done]:
+        """Each job and its answer; what a job left, and what it printed, is in folder/NAME."""
+        for job in jobs:
+            place = folder / job["name"]
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            with (place / "log.txt").open("w", encoding="utf-8") as log, printed_to(log):
+                try:
+                    answer = train({**job, "device": self.device}, place)
+                except Exception as error:
+                    full = isinstance(error, OSError) and error.errno == 28
+                    answer = TrainingFailed(str(error).strip() or type(error).__name__, full)
+            yield job, answer
+
+
+@contextlib.contextmanager
+def printed_to(file: IO[str]):
+    """What is printed, and what Ultralytics' logger says, goes to a file while the block lasts."""
+    from ultralytics.utils import LOGGER
+
+    handlers = [one for one in LOGGER.handlers if isinstance(one, logging.StreamHandler)]
+    before = [one.setStream(file) for one in handlers]
+    try:
+        with contextlib.redirect_stdout(file):
+            yield
+    finally:
+        for one, stream in zip(handlers, before, strict=True):
+            if stream is not None:
+                one.setStream(stream)
+
+
 class Ray:
     """Trainings on a Ray cluster, one for each CPU or GPU that it has; every node needs this package, and the data under the same path.
 
@@ -169,17 +218,23 @@ def on_node(job: dict) -> tuple[dict | None, dict[str, bytes], dict | None]:
     return answer, files, failed
 
 
-def engine(name: str, device: str, jobs: object, address: str) -> Processes | Ray:
+def engine(name: str, device: str, jobs: object, address: str) -> Processes | Here | Ray:
     """The engine of a name.
 
     Raises:
-        ValueError: there is none of this name; `jobs` is no number.
+        ValueError: there is none of this name; `jobs` is no number, or means nothing to the engine.
     """
-    if name not in ("processes", "ray"):
-        raise ValueError(f"engine={name} is unknown; expected processes (this machine) or ray (a Ray cluster)")
+    if name not in ("processes", "here", "ray"):
+        raise ValueError(
+            f"engine={name} is unknown; expected processes (side by side on this machine), here (in this process) or ray (a Ray cluster)"
+        )
     if jobs is not None and (not str(jobs).isdecimal() or int(jobs) < 1):
         raise ValueError(f"jobs={jobs}: expected how many trainings run side by side, such as 2")
+    if name == "here" and jobs is not None:
+        raise ValueError(f"jobs={jobs}: engine=here trains one model after another; leave jobs= or engine= out")
     count = None if jobs is None else int(jobs)
-    if name == "processes" and address != "auto":
+    if name != "ray" and address != "auto":
         raise ValueError(f"address={address} is that of a Ray cluster: say engine=ray too")
+    if name == "here":
+        return Here(device)
     return Ray(device, count, address) if name == "ray" else Processes(device, count)

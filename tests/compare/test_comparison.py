@@ -233,6 +233,27 @@ def test_a_full_disk_ends_it_and_says_what_to_do(few, tmp_path):
         Comparison(question, tmp_path, Full(), print).run()
 
 
+def test_trainings_in_this_process_give_the_same_scores(killed, tmp_path):
+    """In a process of its own, with one thread, as the others had theirs."""
+    data = killed.parents[2] / "few" / "few.yaml"
+    words = [
+        *(word for word in WORDS if not word.startswith("seeds")),
+        "seeds=0",
+        f"data={data}",
+        "name=here",
+        "engine=here",
+    ]
+    done = subprocess.run(
+        command(*words), cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs" / "compare" / "here"
+    expected = seen(killed)
+    assert len(seen(folder)) == 2 and seen(folder) == {name: expected[name] for name in seen(folder)}
+    assert "one training after another, in this process" in done.stdout and "Epoch" not in done.stdout
+    assert "Epoch" in (folder / "trainings" / "yolov8n-lr0.02-seed0" / "log.txt").read_text()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Ray clusters on Windows are not supported by Ray")
 def test_a_ray_cluster_gives_the_same_scores_though_a_worker_is_killed(killed, cluster, tmp_path):
     data = killed.parents[2] / "few" / "few.yaml"

@@ -37,6 +37,7 @@ WRONG = {
     "resume": ({"resume": "True"}, ["takes no resume=", "started again"]),
     "weights": ({"weights": "imagenet"}, ["takes no weights=", ".pt file"]),
     "an unknown engine": ({"engine": "slurm"}, ["engine=slurm", "processes", "ray"]),
+    "jobs in one process": ({"engine": "here", "jobs": 2}, ["jobs=2", "engine=here", "one model after another"]),
     "an address without Ray": ({"address": "10.0.0.1:6379"}, ["address=10.0.0.1:6379", "engine=ray"]),
     "no number of jobs": ({"jobs": "many"}, ["jobs=many"]),
     "a word that Ultralytics does not know": ({"epoch": 3}, ["epoch= is no argument", "epochs"]),

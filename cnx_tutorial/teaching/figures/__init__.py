@@ -47,4 +47,4 @@ from cnx_tutorial.teaching.figures.style import (
 )
 from cnx_tutorial.teaching.figures.training import four_runs, overfitting, training_curves
 from cnx_tutorial.teaching.figures.yolov8_yaml import parts_in_millions, row_graph
-from cnx_tutorial.teaching.figures.your_own_backbone import found_shapes
+from cnx_tutorial.teaching.figures.your_own_backbone import found_shapes, seeds_and_interval

@@ -1,4 +1,4 @@
-"""The picture of notebook 10: images with the boxes and names that detectors gave them."""
+"""Pictures of notebook 10: images with the boxes and names that detectors gave them, and what a trial can tell."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,4 +33,28 @@ def found_shapes(
                     fontsize=8,
                     bbox=dict(facecolor="white", edgecolor="none", alpha=0.8, pad=0.8),
                 )
+    return figure
+
+
+def seeds_and_interval(scores: Mapping[str, Sequence[float]], difference: Mapping[str, float], label: str) -> Figure:
+    """Left, every seed of every model as a mark on the axis of the score. Right, the difference of the first model to the second and its interval.
+
+    Args:
+        scores: for each model the score of each seed, from 0 to 1; a seed has its own shape of mark.
+        difference: "mean", "low" and "high", as `cnx compare` gives them.
+        label: the name of the score.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 2.6), dpi=DPI, layout="constrained")
+    for row, values in enumerate(scores.values()):
+        for seed, value in enumerate(values):
+            left.plot(value, row, "osD^v<>"[seed % 7], color=(BLUE, ORANGE)[row % 2], markersize=9, alpha=0.8)
+    left.set(xlabel=f"{label}, a mark for each seed", xlim=(0, 1), ylim=(len(scores) - 0.5, -0.5))
+    left.set_yticks(range(len(scores)), list(scores))
+    low, mean, high = (difference[key] for key in ("low", "mean", "high"))
+    right.axvline(0, color="black", linestyle="--", linewidth=1)
+    right.plot([low, high], [0, 0], color=BLUE, linewidth=3, solid_capstyle="butt")
+    right.plot(mean, 0, "o", color=BLUE, markersize=9)
+    right.set(xlabel=f"difference of {label}, and its interval", xlim=(-1, 1), ylim=(-1, 1), yticks=[])
+    for panel in (left, right):
+        panel.spines[["top", "right"]].set_visible(False)
     return figure
