@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup train test lab lint notebooks mutants browser fuzz faults pythons matrix backbones upstream
+.PHONY: help setup train test lab lint notebooks mutants browser fuzz faults pythons matrix backbones upstream site slides look
 
 help:                   ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -57,3 +57,15 @@ backbones: setup        ## put fourteen backbones, and every task of every YOLO 
 
 upstream: setup         ## Ultralytics' own tests with and without us, offline
 	$(BIN)/python tools/upstream.py
+
+site: setup             ## the web site, in build/site/html: the notebooks as they are stored, the package, what was measured
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
+	$(BIN)/python tools/web_site.py
+
+slides: setup           ## a set of slides for each notebook, in build/site/slides
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
+	$(BIN)/python tools/slides.py
+
+look: site slides       ## every page and slide of the site in a headless Chromium, which must be installed
+	$(BIN)/python -m pip install --quiet playwright axe-playwright-python
+	$(BIN)/python -m tests.site_pages

@@ -129,9 +129,7 @@ class Here:
 @contextlib.contextmanager
 def printed_to(file: IO[str]):
     """What is printed, and what Ultralytics' logger says, goes to a file while the block lasts."""
-    from ultralytics.utils import LOGGER
-
-    handlers = [one for one in LOGGER.handlers if isinstance(one, logging.StreamHandler)]
+    handlers = [one for one in logging.getLogger("ultralytics").handlers if isinstance(one, logging.StreamHandler)]
     before = [one.setStream(file) for one in handlers]
     try:
         with contextlib.redirect_stdout(file):

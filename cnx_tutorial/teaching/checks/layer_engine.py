@@ -100,10 +100,12 @@ class LayerExercise(Exercise):
             likely = f"{missing[0]} is no nn.Parameter: an optimiser would never see it"
         if missing and not likely:
             likely = f"{missing[0]} is missing" if not extra else f"the parameters are called {', '.join(want)}: use these names, so that weights can be copied"
+        name = next((name for name in want if have.get(name) != want[name]), extra[0] if extra else "")
+        if not likely and name in have and name in want and [n for n in have[name] if n > 1] == [n for n in want[name] if n > 1]:
+            likely = f"{name} has the right numbers in another shape: make it {want[name]}, and reshape it in forward, where it is used"
         if not likely:
             likely = f"{', '.join(extra)}: the layer keeps more than it needs" if extra else "a size is written into the code; take it from the arguments"
-        name = next((name for name in want if have.get(name) != want[name]), extra[0] if extra else "")
-        got = f"{name} {have[name]}" if name in have else f"no {name}, but {', '.join(have) or 'nothing'}"
+        got = f"{name} {have[name]}" if name in have else f"only {', '.join(have)}" if have else "no parameters"
         return Mismatch(f"the parameters of {made} are wrong", f"{name} {want[name]}" if name in want else ", ".join(want), got, likely)
 
     def state(self, case: Case) -> dict[str, Tensor]:
