@@ -111,7 +111,9 @@ def look(browser, home: str, pages: list[str], pictures: Path, axe: str, found: 
                 if name in SHOWN:
                     page.screenshot(path=pictures / f"{Path(name).stem}_{Path(name).parent.name}_{width}_{scheme}.png")
                 page.evaluate(axe)
-                for one in page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")["violations"]:
+                for one in page.evaluate("() => axe.run(document, {resultTypes: ['violations'], preload: false})")[
+                    "violations"
+                ]:
                     severity[one["impact"]] += len(one["nodes"])
                     where = one["nodes"][0]
                     found.add(

@@ -39,7 +39,8 @@ def assemble() -> None:
     """Put all pages into SOURCE."""
     shutil.rmtree(BUILD, ignore_errors=True)
     (SOURCE / "_static").mkdir(parents=True)
-    shutil.copy(SHELL / "site.css", SOURCE / "_static")
+    for file in ("site.css", "site.js"):
+        shutil.copy(SHELL / file, SOURCE / "_static")
     for file in ("conf.py", "api.md", "glossary.md"):
         shutil.copy(SHELL / file, SOURCE)
     for path, place in DOCUMENTS.items():
@@ -98,7 +99,7 @@ def page(name: str, folder: str, terms: list[str]) -> None:
         if cell.cell_type == "markdown":
             for term in list(left):
                 linked = re.sub(
-                    rf"\*\*({re.escape(term)})\*\*(?![^|\n]*\|$)",
+                    rf"(?<!\[)\*\*({re.escape(term)})\*\*(?![^|\n]*\|$)",
                     r"{term}`\1`",
                     cell.source,
                     count=1,
@@ -107,6 +108,9 @@ def page(name: str, folder: str, terms: list[str]) -> None:
                 if linked != cell.source:
                     cell.source = linked
                     left.remove(term)
+            if folder == "zh":  # to the English notebook where there is no translation
+                for missing in {*names()} - {path.stem for path in (NOTEBOOKS / "zh").glob("*.ipynb")}:
+                    cell.source = cell.source.replace(f"]({missing}.ipynb)", f"](../notebooks/{missing}.ipynb)")
             cell.source = re.sub(r"\]\(\.\./(?:\.\./)?([^)]+)\)", r"](../\1)", cell.source)
     target = SOURCE / folder / f"{name}.ipynb"
     target.parent.mkdir(exist_ok=True)

@@ -20,6 +20,7 @@ myst_heading_anchors = 3
 napoleon_custom_sections = ["Shape"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True  # the name of a default, not its value on this machine
 add_module_names = False
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
@@ -34,5 +35,6 @@ html_theme_options = {
 }
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
