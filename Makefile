@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup train test lab lint notebooks mutants browser fuzz faults pythons matrix backbones upstream site slides look
+.PHONY: help setup train test lab lint notebooks mutants browser fuzz faults pythons matrix backbones upstream site slides look hub
 
 help:                   ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -69,3 +69,7 @@ slides: setup           ## a set of slides for each notebook, in build/site/slid
 look: site slides       ## every page and slide of the site in a headless Chromium, which must be installed
 	$(BIN)/python -m pip install --quiet playwright axe-playwright-python
 	$(BIN)/python -m tests.site_pages
+
+hub: setup              ## eight learners on a real JupyterHub of this machine; as root, with configurable-http-proxy on the PATH
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt jupyterhub jupyterhub-idle-culler
+	$(BIN)/python -m tests.hub

@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 FOLDERS = {"datasets": "datasets", "notebooks": "notebooks", "results": "benchmarks/results"}
-NOT = shutil.ignore_patterns("bccd", "bccd_*", ".*", "*.cache", "my_work", "__pycache__")
+NOT = shutil.ignore_patterns("bccd", "bccd_*", ".*", "*.cache", "my_work*", "__pycache__")
 
 
 class BuildWithFolders(build_py):

@@ -14,7 +14,7 @@
     cnx course DIR [--notebooks 01 03 08]      for teachers: a complete nbgrader course
     cnx grade FOLDER [--out DIR] [--notebooks 01] [--user NAME]
                                                for teachers: marks for a folder of copies, without nbgrader
-    cnx lab [--folder DIR]                     JupyterLab on the notebooks, with copies of your own in my_work
+    cnx lab [--folder DIR] [--language zh]     JupyterLab on the notebooks, with copies of your own in my_work (in Chinese: my_work_zh)
 
 Bare `cnx train` is the main job of the tutorial: a ConvNeXt-YOLOv8 on the drawn blood smears that come with it.
 """
@@ -337,8 +337,8 @@ def next_step(folder: Path) -> str:
     return f"to train on it: cnx train {quoted(f'data={file}')}"
 
 
-def own_copies(source: Path, folder: Path) -> Path:
-    """`folder`, with a copy of each notebook in `source`; a copy that is there is left as it is.
+def own_copies(source: Path, folder: Path, language: str = "en") -> Path:
+    """`folder`, with a copy of each notebook in `source`, its text in Chinese if the language is zh; a copy that is there is left as it is.
 
     Raises:
         OSError: a copy cannot be written; a copy is whole or not there.
@@ -350,7 +350,12 @@ def own_copies(source: Path, folder: Path) -> Path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with whole(copy) as draft:
-                shutil.copyfile(notebook, draft)
+                if language == "zh":
+                    from cnx_tutorial.teaching.translation import in_chinese, written
+
+                    draft.write_text(written(in_chinese(notebook)), encoding="utf-8")
+                else:
+                    shutil.copyfile(notebook, draft)
         except OSError as error:
             raise OSError(
                 f"{copy} could not be written ({error.strerror}). Make room, or name a folder of your own: cnx lab --folder DIR"
@@ -373,17 +378,23 @@ def lab(words: list[str]) -> int:
     """JupyterLab where the notebooks are, with my_work in it: in a checkout that may be written, or in --folder, or in the user's own folder."""
     parser = argparse.ArgumentParser(prog="cnx lab", add_help=False, allow_abbrev=False)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--language", choices=("en", "zh"), default="en")
     args, words = parser.parse_known_args(words)
     if any(Path(word).exists() for word in words):  # a notebook or folder of one's own to open
         return subprocess.run([sys.executable, "-m", "jupyterlab", *words]).returncode
     folder = args.folder or users_home() / "notebooks"
     if folder.resolve() != NOTEBOOKS.resolve():
         own_copies(NOTEBOOKS, folder / "solved")
-    copies = own_copies(NOTEBOOKS / "exercises", folder / "my_work")
+    name = "my_work" if args.language == "en" else f"my_work_{args.language}"
+    copies = own_copies(NOTEBOOKS / "exercises", folder / name, args.language)
     print(f"Your own copies of the notebooks, to solve the exercises in: {copies}")
     for notebook in cut_off(copies):
         print(f"{notebook} is cut off and cannot be opened: remove or rename it, and cnx lab makes a new copy.")
-    return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder), *words]).returncode
+    environment = {
+        **os.environ,
+        **({"CNX_LANGUAGE": args.language} if args.language != "en" else {}),
+    }  # the checkers' language
+    return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder), *words], env=environment).returncode
 
 
 def how_to_resume(trainer) -> str:

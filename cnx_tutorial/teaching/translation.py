@@ -28,7 +28,7 @@ CPU_SECONDS = re.compile(
 )  # measured when a notebook is recorded, so no part of a translation
 CELL = re.compile(r"^=== (\S+)(?: of ([0-9a-f]+))?$", re.MULTILINE)
 NUMBER, LINK = re.compile(r"\d+(?:[.,]\d+)*"), re.compile(r"\]\(([^)\s]+)\)")
-CODE, FORMULA = re.compile(r"(`+)(.+?)\1", re.DOTALL), re.compile(r"\$[^$]+\$")
+CODE, FORMULA = re.compile(r"(`+)(.+?)\1", re.DOTALL), re.compile(r"\$\$[^$]+\$\$|\$[^$]+\$")
 
 
 def texts(notebook: NotebookNode) -> dict[str, str]:
@@ -165,9 +165,13 @@ def store(file: Path) -> list[str]:
     return wrong
 
 
+def written(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook) + "\n"
+
+
 def write(notebook: NotebookNode, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    path.write_text(written(notebook), encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -194,7 +198,8 @@ def main(arguments: list[str] | None = None) -> int:
                 write(in_chinese(path), CHINESE / path.name)
             english, chinese = nbformat.read(path, as_version=4), in_chinese(path)
             lines += [f"{path.name} {one}" for one in stale(english, chinese)]
-    print(*lines, sep="\n")
+    for line in lines:
+        print(line)
     return bool(lines)
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import torch
 
+from cnx_tutorial.teaching.checks.chinese import said
+
 SECONDS = 10.0  # before an answer counts as an endless loop; the slowest right answer takes well under one
 GRADERS_SECONDS = 60.0  # where marks depend on it, on a machine that grades a whole class
 
@@ -33,7 +35,7 @@ class Mismatch(Exception):
     likely: str
 
     def __str__(self) -> str:
-        return f"{self.found}\n    expected: {self.expected}; got {self.got}\n    likely: {self.likely}"
+        return f"{self.found}\n    {said('expected')}: {self.expected}; {said('got')} {self.got}\n    {said('likely')}: {said(self.likely)}"
 
 
 class CheckFailed(AssertionError):
@@ -78,9 +80,9 @@ def exercise(holds: str, seconds: float = SECONDS) -> Callable:
         finally:
             torch.set_num_threads(threads)
         if outcome is None:
-            return True, f"✓ {name}: {holds}" + (f" ({measured[0]})" if any(measured) else "")
+            return True, f"✓ {name}: {said(holds)}" + (f" ({measured[0]})" if any(measured) else "")
         if isinstance(outcome, NotAttempted):
-            return False, f"○ {name}: not attempted yet{outcome}"
+            return False, f"○ {name}: {said('not attempted yet')}{outcome}"
         if not isinstance(outcome, Mismatch):
             outcome = Mismatch(
                 "the answer cannot be examined",
