@@ -231,7 +231,7 @@ compare = function(
         (UNPAIRED, lambda ours, theirs: unpaired(ours, theirs, lambda n: 2 * n - 2)),
         (SORTED, {"differences": lambda ours, theirs: [a - b for a, b in zip(sorted(ours), sorted(theirs), strict=True)]}),
         (SORTED, {"differences": lambda ours, theirs: [a - b for a, b in zip(sorted(ours)[::-1], sorted(theirs)[::-1], strict=True)]}),
-        ("the spread was divided by n; for a sample divide by n - 1 (statistics.stdev)", {"spread": lambda differences: statistics.pstdev(differences)}),
+        ("the sum of squares was divided by n; for a sample divide by n - 1 (statistics.stdev)", {"spread": lambda differences: statistics.pstdev(differences)}),
         (VARIANCE, {"spread": lambda differences: statistics.variance(differences)}),
         (VARIANCE, {"spread": lambda differences: statistics.variance(differences), "root": lambda n: n}),
         (VARIANCE, {"spread": lambda differences: statistics.variance(differences), "root": lambda: 1}),

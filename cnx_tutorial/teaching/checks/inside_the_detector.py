@@ -137,7 +137,7 @@ def scene(rng):
     return scores, overlaps, centres, box, int(rng.integers(1, 7))
 
 
-CANDIDATES_FIRST = "the best were chosen among all grid cells, and the others removed afterwards; look for the candidates first, then choose among them"
+CANDIDATES_FIRST = "the best were chosen among all grid cells, and those outside the box removed afterwards; look for the candidates first, then choose among them"
 chosen = function(
     "chosen",
     "which grid cells learn one true cell",

@@ -112,7 +112,7 @@ c1_of_rows = function(
         ("a `from` that is not -1 is an index of a row, counted from 0, and not a distance", {"look": lambda out, i, j: out[-1] if j == -1 else out[i - j]}),
         *(("rows are counted from 0; if your list begins with the image's 3, row j is at position j + 1", {"look": look}) for look in (lambda out, i, j: out[-1] if j == -1 else out[max(j - 1, 0)], lambda out, i, j: [3, *out][j])),
         ("row 0 counts, too: a `from` of 0 is the first row, not the row before", {"look": lambda out, i, j: out[j] if j > 0 else out[-1]}),
-        ("`from` may be a list: with one number in its place the error goes away", {"refuses": list}),
+        ("your code fails where `from` is a list, and runs where it is one number", {"refuses": list}),
     ],
     pinned=[
         ([[-1, 1, "ConvNeXtStem", [48, 4, 4]], [-1, 3, "ConvNeXtBlock", [48]], [1, 1, "Conv", [56, 1, 1]], [[-1, 1], 1, "Concat", [1]]],),

@@ -160,7 +160,7 @@ WRONG = {
         "product": (partial(picked, powers=(1, 1)), "the exponents are missing"),
         "edge": (partial(picked, enough=lambda a, b: a <= b), "a centre on the edge"),
         "x alone": (partial(picked, both=False), "only x was compared"),
-        "top first": (top_first, "and the others removed afterwards"),
+        "top first": (top_first, "those outside the box removed afterwards"),
         "in order": (lambda *a: sorted(picked(*a)), "give the best first"),
     },
     check.nms: {
