@@ -194,6 +194,16 @@ def test_minutes_of_readme_and_first_notebook_are_those_of_the_header_cards():
             assert re.search(rf"^\| \[?{path.stem[:2]} .*\| {minutes} \|$", table, re.MULTILINE), (path.name, minutes)
 
 
+def test_trainings_with_two_stems_have_the_same_numbers_in_notebooks_02_and_06_and_in_the_notes():
+    names = "02_stem_and_downsample.ipynb", "06_yolov8_yaml.ipynb"
+    first, second = (nbformat.read(ROOT / "notebooks" / name, as_version=4) for name in names)
+    prose, table = _cell(first, "small-cell-stem-exercise").source, _cell(second, "stem-measured").source
+    scores = [re.findall(r"0\.\d{3}", line)[-2:] for line in table.splitlines() if line.startswith("|")][2:]
+    notes = (ROOT / "benchmarks" / "NOTES.md").read_text(encoding="utf-8")
+    assert re.findall(r"0\.\d{3}", prose) == scores[0]  # without and with two overlapping convolutions
+    assert [len(row) for row in scores] == [2, 2, 2, 2] and all(number in notes for row in scores for number in row)
+
+
 def _cell(notebook, name):
     return next(cell for cell in notebook.cells if cell.id == name)
 

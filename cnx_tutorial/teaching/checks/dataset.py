@@ -178,7 +178,7 @@ label_faults = function(
         ('int("0.5") raises an error, but 0.5 is a number: read it with float, and see then whether it is whole: "class"', {"read": int}),
         ("six numbers are not five: none may be left over", {"extra": True}),
         ("four numbers are not five: a line that is too short is a fault", {"few": True}),
-        ("a width of exactly 0 has no area either", {"flat": lambda w, h: min(w, h) < 0}),
+        ("a width or height of exactly 0 leaves no area either", {"flat": lambda w, h: min(w, h) < 0}),
         ("two negative sides have a positive product: look at each side by itself", {"flat": lambda w, h: w * h <= 0}),
         ("a box needs both sides: the height counts as the width does", {"flat": lambda w, h: w <= 0}),
         ("a box needs both sides: the width counts as the height does", {"flat": lambda w, h: h <= 0}),

@@ -37,24 +37,31 @@ def found_shapes(
 
 
 def seeds_and_interval(scores: Mapping[str, Sequence[float]], difference: Mapping[str, float], label: str) -> Figure:
-    """Left, every seed of every model as a mark on the axis of the score. Right, the difference of the first model to the second and its interval.
+    """Left, the score of each seed of two models. Right, on the same scale, the differences of the seeds, their mean and its interval.
 
     Args:
-        scores: for each model the score of each seed, from 0 to 1; a seed has its own shape of mark.
-        difference: "mean", "low" and "high", as `cnx compare` gives them.
+        scores: for each model the score of each seed, from 0 to 1, the seeds in the same order; a seed has its own shape of mark.
+        difference: of the first model to the second, "mean", "low", "high" and "interval", as `cnx compare` gives them.
         label: the name of the score.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 2.6), dpi=DPI, layout="constrained")
-    for row, values in enumerate(scores.values()):
-        for seed, value in enumerate(values):
-            left.plot(value, row, "osD^v<>"[seed % 7], color=(BLUE, ORANGE)[row % 2], markersize=9, alpha=0.8)
-    left.set(xlabel=f"{label}, a mark for each seed", xlim=(0, 1), ylim=(len(scores) - 0.5, -0.5))
-    left.set_yticks(range(len(scores)), list(scores))
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(9, 2.8), dpi=DPI, layout="constrained", gridspec_kw={"width_ratios": (1, 2)}
+    )
+    (first, ours), (second, theirs) = scores.items()
+    for seed, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+        look = {"linestyle": "none", "marker": "osD^v<>"[seed % 7], "markersize": 8, "fillstyle": "none"}
+        left.plot(one, 0, color=BLUE, **look)
+        left.plot(other, 1, color=ORANGE, **look)
+        right.plot(one - other, 0, color="black", label=f"seed {seed}", **look)
+    left.set(xlabel=label, xlim=(0, 1), yticks=(0, 1), yticklabels=(first, second))
     low, mean, high = (difference[key] for key in ("low", "mean", "high"))
     right.axvline(0, color="black", linestyle="--", linewidth=1)
-    right.plot([low, high], [0, 0], color=BLUE, linewidth=3, solid_capstyle="butt")
-    right.plot(mean, 0, "o", color=BLUE, markersize=9)
-    right.set(xlabel=f"difference of {label}, and its interval", xlim=(-1, 1), ylim=(-1, 1), yticks=[])
+    right.plot([low, high], [1, 1], color="black", linewidth=3, solid_capstyle="butt")
+    right.plot(mean, 1, "D", color="black", markersize=8)
+    right.set(xlabel=f"{label} of {first}, minus that of {second}", xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1))
+    right.set(yticks=(0, 1), yticklabels=("each seed", f"mean, and\n{difference['interval']:g} % interval"))
+    right.legend(loc="upper right", frameon=False)
     for panel in (left, right):
+        panel.set_ylim(1.6, -0.6)
         panel.spines[["top", "right"]].set_visible(False)
     return figure
