@@ -98,3 +98,10 @@ def test_a_learner_gets_copies_in_chinese_without_solutions(tmp_path):
         chinese.cells[0].source = translation.CPU_SECONDS.sub(r"\1", chinese.cells[0].source)
         assert translation.texts(copied) == translation.texts(chinese)
         assert not any("BEGIN SOLUTION" in cell.source for cell in copied.cells)
+
+
+def test_the_chinese_readme_says_what_the_english_one_says():
+    english, chinese = ((NOTEBOOKS.parent / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md"))
+    english = english.replace("[中文](README.zh.md)", "[English](README.md)")
+    assert translation.differences(english, chinese) == []
+    assert english.count("```") == chinese.count("```") and english.count("\n|") == chinese.count("\n|")
