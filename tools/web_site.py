@@ -24,6 +24,7 @@ DOCUMENTS = {  # in the repository -> in the site
     "docs/reliability.md": "reliability.md",
     "docs/teaching/README.md": "teaching/README.md",
     "docs/teaching/notebooks.md": "teaching/notebooks.md",
+    "docs/teaching/hub/README.md": "teaching/hub.md",
     "README.md": "using.md",
     "docs/accuracy_and_cost.png": "accuracy_and_cost.png",
     "docs/truth_and_predictions.png": "truth_and_predictions.png",
