@@ -11,12 +11,13 @@
     cnx data smears [--out DIR] [--seed N] [--overwrite]
     cnx data audit YAML                        what in a data set would hurt training; smears.yaml and bccd.yaml are found by name
     cnx doctor                                 what is installed, which device, what to fix
-    cnx course DIR [--notebooks 01 03 08]      for teachers: a complete nbgrader course
+    cnx course DIR [--notebooks 01 03 08] [--language zh]
+                                               for teachers: a complete nbgrader course
     cnx grade FOLDER [--out DIR] [--notebooks 01] [--user NAME]
                                                for teachers: marks for a folder of copies, without nbgrader
     cnx lab [--folder DIR] [--language zh]     JupyterLab on the notebooks, with copies of your own in my_work (in Chinese: my_work_zh)
 
-Bare `cnx train` is the main job of the tutorial: a ConvNeXt-YOLOv8 on the drawn blood smears that come with it.
+Bare `cnx train` is the main job of the tutorial: a ConvNeXt-YOLOv8 on the synthetic blood smears that come with it.
 """
 
 import argparse
@@ -283,8 +284,9 @@ def course(words: list[str]) -> None:
     )
     parser.add_argument("folder", type=Path, help="of the course; made if it is not there")
     parser.add_argument("--notebooks", nargs="+", help="numbers or names; default: all")
+    parser.add_argument("--language", choices=("en", "zh"), default="en", help="of the text; zh is Chinese")
     args = parser.parse_args(words)
-    for name in make_course(args.folder, args.notebooks):
+    for name in make_course(args.folder, args.notebooks, args.language):
         print(f"released  {args.folder / 'release' / name}")
     print(
         f"Go on with nbgrader's own commands in {args.folder}: nbgrader collect, autograde, generate_feedback, export."
@@ -351,9 +353,12 @@ def own_copies(source: Path, folder: Path, language: str = "en") -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             with whole(copy) as draft:
                 if language == "zh":
+                    import nbformat
+
                     from cnx_tutorial.teaching.translation import in_chinese, written
 
-                    draft.write_text(written(in_chinese(notebook)), encoding="utf-8")
+                    chinese = in_chinese(nbformat.read(notebook, as_version=4), notebook.name)
+                    draft.write_text(written(chinese), encoding="utf-8")
                 else:
                     shutil.copyfile(notebook, draft)
         except OSError as error:

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from cnx_tutorial.classroom.exercises import exercises
 from cnx_tutorial.data.staging import whole
 from cnx_tutorial.paths import NOTEBOOKS
+from cnx_tutorial.teaching.translation import in_chinese
 
 HIDDEN = """
 
@@ -44,12 +45,13 @@ c.GenerateFeedback.exporter_class = "cnx_tutorial.classroom.pages.OfflineHTMLExp
 '''
 
 
-def make_course(folder: Path, notebooks: list[str] | None = None) -> list[str]:
+def make_course(folder: Path, notebooks: list[str] | None = None, language: str = "en") -> list[str]:
     """Write the configuration and the sources of a course, and release its assignments; returns their names.
 
     Args:
         folder: of the course; made if it is not there.
         notebooks: numbers ("01") or names of the notebooks; None: all.
+        language: of the text; "zh" is Chinese. Code, points and hidden tests are the same.
 
     Raises:
         ValueError: no notebook of that name; the message lists them.
@@ -68,7 +70,8 @@ def make_course(folder: Path, notebooks: list[str] | None = None) -> list[str]:
         target = folder / "source" / path.stem / path.name
         target.parent.mkdir(parents=True)
         with whole(target) as draft:
-            nbformat.write(assignment(nbformat.read(path, as_version=4)), draft)
+            source = assignment(nbformat.read(path, as_version=4))
+            nbformat.write(in_chinese(source, path.name) if language == "zh" else source, draft)
     with own_tools():
         for path in chosen:
             result = api.generate_assignment(path.stem)

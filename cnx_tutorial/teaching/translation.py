@@ -76,14 +76,13 @@ def translated(english: NotebookNode, chinese: dict[str, str], of: dict[str, str
     return notebook
 
 
-def in_chinese(english: Path) -> NotebookNode:
-    """The notebook, or the student copy, at `english` with the Chinese text of the notebook of that name."""
-    read = nbformat.read(english, as_version=4)
-    stored = CHINESE / english.name
+def in_chinese(english: NotebookNode, name: str) -> NotebookNode:
+    """A notebook, its student copy or its assignment, with the Chinese text of the notebook of this file name, if there is one."""
+    stored = CHINESE / name
     if not stored.exists():
-        return read
+        return english
     chinese = nbformat.read(stored, as_version=4)
-    return translated(read, texts(chinese), marks(chinese))
+    return translated(english, texts(chinese), marks(chinese))
 
 
 def stale(english: NotebookNode, chinese: NotebookNode) -> list[str]:
@@ -195,8 +194,9 @@ def main(arguments: list[str] | None = None) -> int:
         lines = []
         for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
             if args.what == "make" and (CHINESE / path.name).exists():
-                write(in_chinese(path), CHINESE / path.name)
-            english, chinese = nbformat.read(path, as_version=4), in_chinese(path)
+                write(in_chinese(nbformat.read(path, as_version=4), path.name), CHINESE / path.name)
+            english = nbformat.read(path, as_version=4)
+            chinese = in_chinese(english, path.name)
             lines += [f"{path.name} {one}" for one in stale(english, chinese)]
     for line in lines:
         print(line)

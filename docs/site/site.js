@@ -1,3 +1,6 @@
+// Of the Chinese pages, for who reads with a screen reader.
+if (location.pathname.includes("/zh/")) document.documentElement.lang = "zh-CN";
+
 // A table that is wider than the page scrolls by itself, also with the keyboard; a row of headings without a word goes.
 document.addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll(".bd-article table")) {

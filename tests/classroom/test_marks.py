@@ -232,3 +232,17 @@ def test_names_of_learners_cannot_break_the_pages():
     )
     for page in (overview.class_page([mark]), overview.learner_page("<b>Eve</b>", [mark])):
         assert "<script>" not in page and "<b>" not in page and "&lt;script&gt;" in page
+
+
+def test_a_course_in_chinese_has_the_same_code_and_points(tmp_path):
+    for language in ("en", "zh"):
+        assert course.make_course(tmp_path / language, ["01"], language) == ["01_layernorm"]
+    file = "release/01_layernorm/01_layernorm.ipynb"
+    english, chinese = (nbformat.read(tmp_path / language / file, as_version=4) for language in ("en", "zh"))
+    assert [cell.source for cell in english.cells if cell.cell_type == "code"] == [
+        cell.source for cell in chinese.cells if cell.cell_type == "code"
+    ]
+    assert [cell.metadata.get("nbgrader") for cell in english.cells] == [
+        cell.metadata.get("nbgrader") for cell in chinese.cells
+    ]
+    assert "练习 1" in "".join(cell.source for cell in chinese.cells)
