@@ -41,7 +41,7 @@ SPLITS = ("train", "val", "test")
 
 
 def with_recipe(words: list[str]) -> list[str]:
-    """The words of a `train` command, before them what the recipe adds where the user said nothing."""
+    """The words of a `train` command, after those that the recipe adds for what the user left out."""
     given = {word.partition("=")[0].lstrip("-").strip() for word in words}
     if given & {"resume", "cfg"}:
         return words
@@ -79,7 +79,7 @@ def standing_in(*changes: tuple[object, str, object]) -> Iterator[None]:
 
 
 def run_ultralytics(words: list[str], **own: object) -> list:
-    """Run `yolo WORDS` with our layers, `own` being arguments of our `train()` alone; returns the models that it trained."""
+    """Run `yolo WORDS` with our layers; returns the models that it trained. `own`: arguments that only our `train()` has."""
     from cnx_tutorial.yolo.model import YOLO, is_theirs  # first, so that ultralytics is imported quietly
 
     import ultralytics  # isort: skip
@@ -113,7 +113,7 @@ def run_ultralytics(words: list[str], **own: object) -> list:
             trained.append(self)
             return results
 
-    # By the first word Ultralytics knows its command, and `predict` that its pictures are to be saved.
+    # Ultralytics recognises its command by the first word, and `predict` then saves its pictures.
     given = ["yolo", *words]
     with standing_in((ultralytics, "YOLO", CommandYOLO), (cfg, "ARGV", given), (model, "ARGV", given)):
         cfg.entrypoint()
@@ -159,7 +159,7 @@ def sheet(yolo) -> Path:
 
 
 def or_warning(make, instead: str) -> object:
-    """What `make()` returns; where it fails, a warning, since the training itself is finished and its weights are there."""
+    """What `make()` returns, or a warning if it fails: the training itself is finished, and its weights are stored."""
     try:
         return make()
     except Exception as error:
@@ -192,7 +192,7 @@ def with_checkpoint(words: list[str]) -> list[str]:
 
 
 def check_checkpoint(file: Path) -> None:
-    """Refuse a checkpoint that is not there, or not whole, and name one that is."""
+    """Refuse a checkpoint that is missing or damaged, and name another one that is whole."""
     import zipfile
 
     others = [
@@ -209,7 +209,7 @@ def check_checkpoint(file: Path) -> None:
 
 
 def compare(words: list[str]) -> None:
-    """Train models alike, and say what differs by more than chance."""
+    """Train all models in the same way, and say which differences are larger than chance."""
     from cnx_tutorial.compare.comparison import compare as ask
     from cnx_tutorial.compare.question import read_words
 
@@ -245,7 +245,7 @@ def data(words: list[str]) -> None:
     bccd.add_argument(
         "--from", dest="source", type=Path, help="folder or zip of the BCCD_Dataset repository, instead of the download"
     )
-    smears = commands.add_parser("smears", help="the drawn blood smears")
+    smears = commands.add_parser("smears", help="the synthetic blood smears")
     smears.add_argument("--seed", type=int, default=0, help="another seed draws another set")
     smears.add_argument("--train", type=int, default=200, help="number of train images")
     smears.add_argument("--val", type=int, default=100, help="number of val images")
@@ -306,7 +306,7 @@ def grade(words: list[str]) -> None:
     parser.add_argument("--out", type=Path, help="where the marks go; default: FOLDER_marks")
     parser.add_argument("--notebooks", nargs="+", help="numbers or names; default: all of which there are copies")
     parser.add_argument(
-        "--user", help="the system's user whose rights the answers get; default: nobody, where this is root"
+        "--user", help="the system's user whose rights the answers get; default: the user nobody, if this runs as root"
     )
     parser.add_argument("--seconds", type=int, default=60, help="time for one answer (60)")
     parser.add_argument("--memory-mb", type=int, default=2048, help="memory for one answer (2048)")
@@ -320,7 +320,7 @@ def grade(words: list[str]) -> None:
 
 
 def next_step(folder: Path) -> str:
-    """How to train on a set that was just made; where it has a folder of its own, it gets a data YAML beside it, which says where it lies."""
+    """How to train on a set that was just made. A set in a folder of its own gets a data YAML beside it, which says where it is."""
     import yaml
 
     from cnx_tutorial.data.smears import NAMES
@@ -340,7 +340,7 @@ def next_step(folder: Path) -> str:
 
 
 def own_copies(source: Path, folder: Path, language: str = "en") -> Path:
-    """`folder`, with a copy of each notebook in `source`, its text in Chinese if the language is zh; a copy that is there is left as it is.
+    """`folder`, with a copy of each notebook in `source`, its text in Chinese if the language is zh; an existing copy is left as it is.
 
     Raises:
         OSError: a copy cannot be written; a copy is whole or not there.
@@ -380,7 +380,7 @@ def cut_off(folder: Path) -> list[Path]:
 
 
 def lab(words: list[str]) -> int:
-    """JupyterLab where the notebooks are, with my_work in it: in a checkout that may be written, or in --folder, or in the user's own folder."""
+    """Start JupyterLab in the folder of the notebooks and my_work: a writable checkout, --folder, or the user's own folder."""
     parser = argparse.ArgumentParser(prog="cnx lab", add_help=False, allow_abbrev=False)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--language", choices=("en", "zh"), default="en")
@@ -419,7 +419,7 @@ def quoted(word: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's text; of one that nobody wrote for users, its type before it."""
+    """An error's text, with its type before it if the text was not written for users."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     text = text.strip()[:3000] or type(error).__name__
     return text if isinstance(error, ValueError | OSError | SyntaxError) else f"{type(error).__name__}: {text}"
@@ -472,7 +472,7 @@ def run(words: list[str]) -> int:
 
 
 HELP = {"help", "-h", "--help"}
-OWN_HELP = {"data", "lab", "course", "grade"}  # what has more to say of itself
+OWN_HELP = {"data", "lab", "course", "grade"}  # commands that print a help text of their own
 OWN = {
     "train": train,
     "compare": compare,

@@ -1,7 +1,7 @@
-"""What this process may use: its cores and how many threads may work on them, what the user asked for (OMP_NUM_THREADS), a container's quota, memory.
+"""What this process may use: cores, threads and memory, within what the user (OMP_NUM_THREADS) and a container's quota allow.
 
-The count stays the same while a training runs, and is the same on a busy machine: sums are added in another order by other threads, and a seeded
-training would end with other weights.
+The number of threads stays the same while a training runs, and on a busy machine too. With another number, sums are added in another order, and a
+seeded training ends with other weights.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What `cnx train` and `cnx compare` ask of Ultralytics where the user says nothing.
+"""The settings that `cnx train` and `cnx compare` give to Ultralytics unless the user sets them.
 
 For sets of a few hundred small images. Ultralytics' defaults are for COCO: batches are gathered up to 64 images before a step (nbs), and an optimizer
 named by hand starts its biases at a rate of 0.1. MuSGD reaches a higher mAP than AdamW here (benchmarks/NOTES.md).
@@ -15,7 +15,7 @@ RECIPE = {
     "momentum": 0.9,
     "warmup_bias_lr": 0.0,
 }
-SIZES = ("imgsz", "epochs", "batch", "nbs")  # what is left of it where the user names an optimizer
+SIZES = ("imgsz", "epochs", "batch", "nbs")  # the part of the recipe that stays if the user names an optimizer
 
 
 def recipe(given: set[str]) -> dict[str, object]:

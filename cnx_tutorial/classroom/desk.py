@@ -4,9 +4,9 @@ Read as JSON from standard input: the cells to run first, and the tries. Written
 first argument.
 
 What an answer's process may use is limited: seconds, memory, size of files, number of processes, and, where this process may change its user, another
-user's rights. When it ends, or its time is up, its whole group is killed, and so is what it started and moved to another group. It sees the network,
-every file that its user may read, so also the solved notebooks, and folders that all may write. And since the checker runs in the same process, code
-that is written against this program can still cheat: read what looks odd.
+user's rights. When it ends, or its time is up, its whole group is killed, and so is every process that it moved to another group. It can
+use the network, read every file that its user may read (also the solved notebooks), and write to folders that are open to all. And since the
+checker runs in the same process, code that is written against this program can still cheat: read what looks odd.
 """
 
 import contextlib
@@ -146,7 +146,7 @@ def ended(running: dict[Child, dict], limits: dict) -> list[tuple[Child, dict]]:
 
 
 def whole_answer(child: Child) -> dict | None:
-    """What the child said, if it was our code that said it."""
+    """The child's answer, if our code wrote it."""
     with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
         said = json.loads(child.text)
         if said.pop("token") == child.token:

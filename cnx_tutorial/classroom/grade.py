@@ -56,7 +56,7 @@ def grade(
         folder: of the class; FOLDER/anna/01_layernorm.ipynb, FOLDER/ben/my_work/01_layernorm.ipynb and so on.
         out: where the results go; default: a folder beside `folder`, its name with "_marks".
         notebooks: numbers or names; default: all of which there is a copy.
-        user: the system's user whose rights the answers get; default: where we are root "nobody", else our own.
+        user: the system's user whose rights the answers get; default: the user "nobody" if we are root, else our own user.
         seconds, memory_mb, file_mb, processes: what one answer may use.
 
     Raises:

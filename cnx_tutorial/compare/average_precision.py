@@ -1,8 +1,8 @@
 """Average precision in which every image has a weight: by size of the objects, and under other draws of the images.
 
-Why: 87 validation images are a sample too. With other images the mAP would be another; how far another is estimated by drawing the images again,
-with replacement (the bootstrap): an image that is drawn twice has the weight 2, one that is not drawn 0. With weight 1 for all the numbers are
-Ultralytics' own, which a test holds.
+Why: 87 validation images are a sample too. With other images the mAP would differ. How much it would differ is estimated by drawing the images again,
+with replacement (the bootstrap): an image that is drawn twice has the weight 2, one that is not drawn 0. If all weights are 1, the numbers are
+Ultralytics' own; a test checks this.
 Source: ultralytics/utils/metrics.py (`compute_ap`, 101 points); COCO's areas, https://cocodataset.org/#detection-eval.
 """
 

@@ -1,7 +1,7 @@
 """The order of a comparison: check everything, rehearse one epoch, choose each model's learning rate, train every seed, take the times, report.
 
-Every finished training is stored at once, in a folder of its own below FOLDER/trainings. Started again, a comparison reads what is there and does
-what is missing.
+Every finished training is stored at once, in a folder of its own below FOLDER/trainings. A comparison that is started again reads these results and
+runs only the missing trainings.
 """
 
 import json
@@ -24,7 +24,7 @@ from cnx_tutorial.data.staging import whole
 
 
 def compare(say: Callable[[str], None] = print, **words: object) -> dict:
-    """Train models alike and say what differs by more than chance.
+    """Train all models in the same way and say which differences are larger than chance.
 
         compare(model="mine.yaml", against=["yolov8n.yaml"], data="bccd.yaml", epochs=40, seeds=[0, 1, 2], lr0=[0.01, 0.02, 0.04])
         compare(report="runs/compare/mine_bccd")     # only write the report of a folder again
@@ -61,7 +61,7 @@ def compare(say: Callable[[str], None] = print, **words: object) -> dict:
 
 
 def checked(question: Question) -> Question:
-    """The question with everything that it names looked at: Ultralytics' arguments, every model, the data.
+    """The question, after a check of everything that it names: Ultralytics' arguments, every model, the data.
 
     Raises:
         ValueError, SyntaxError: something cannot be used.
@@ -96,7 +96,7 @@ def checked(question: Question) -> Question:
         found.raise_if_errors()
         if len({*found.names.values()}) < len(found.names):
             raise ValueError(
-                f"two classes of {question.data} have one name, so their scores could not be told apart: {[*found.names.values()]}"
+                f"two classes of {question.data} have one name, so their scores could not be distinguished: {[*found.names.values()]}"
             )
         if not found.images.get("val"):
             raise ValueError(f"{question.data} names no val images, and a comparison needs them to measure on")
@@ -221,7 +221,7 @@ class Comparison:
         return not any(self.one_step_further(label) for label in self.models()) and not self.missing(self.counted())
 
     def one_step_further(self, label: str) -> dict | None:
-        """Where the best rate lies at the edge of the grid that was asked for, the training that tries the next one, if it is missing."""
+        """The missing training with the next learning rate, if the model's best rate is the largest or smallest of the grid; else None."""
         grid = self.question.grid
         further = results.one_step_further(grid, results.grid_scores(grid, results.trainings(self.folder), label))
         job = further and job_of(self.question, label, further, CHOOSING)
@@ -254,7 +254,7 @@ class Comparison:
         choosing = [job for job in choosing if job["label"] not in self.failed]
         total = len(choosing) + len(self.models()) * len(q.seeds)
         jobs = len(self.missing(choosing))
-        # Which rate will be the best is not known before; the seeds that are stored with any rate of the grid are taken for done.
+        # The best rate is not known yet; a seed that is stored with any rate of the grid counts as done.
         done = {(one["label"], one["seed"]) for one in results.trainings(self.folder)}
         jobs += sum((label, seed) not in done for label in self.models() for seed in q.seeds)
         time_left = jobs * each / min(self.place.width, max(1, jobs))
@@ -294,7 +294,7 @@ class Comparison:
                 and home / job["name"] == self.stored_in(job)
                 and "NaN" in str(answer)
             ):
-                # The rate is too high: it has lost, and the model has not.
+                # The rate is too high: this rate is excluded, but the model is not.
                 self.stored_in(job).mkdir(parents=True, exist_ok=True)
                 lost = {"scores": {"val": {"score": 0.0}}, "failed": str(answer)}
                 write_json(self.stored_in(job) / "result.json", {**named, **lost})
@@ -314,7 +314,7 @@ class Comparison:
             self.say(f"{job['label']} {became}: {answer} (see {place})")
 
     def take_times(self) -> None:
-        """One after another, when nothing else runs; again where a model is new. What was trained is reported also where it fails."""
+        """Time the models one after another, when nothing else runs, and again if a model is new. If this fails, the scores are still reported."""
         from cnx_tutorial.yolo import machine
 
         file = self.folder / "speed.json"

@@ -167,7 +167,7 @@ def score_figure(result: Mapping) -> tuple[Figure, str]:
 
 
 def image_scores(seen: Seen) -> np.ndarray:
-    """F1 of each image: confident predictions that are right, by all of them and all true objects; 1 where there is nothing and nothing is found."""
+    """F1 of each image: 2 x true positives / (confident predictions + true objects); 1 if there are no objects and no predictions."""
     count = len(seen.images)
     sure = seen.confidence >= CONFIDENT
     found = np.bincount(seen.image[sure], minlength=count)

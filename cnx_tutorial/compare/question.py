@@ -12,7 +12,7 @@ from cnx_tutorial.recipe import DATA, MODEL, recipe
 CHOOSING = 1000  # the seed with which learning rates are chosen; it is not counted afterwards
 GRID, SEEDS = (0.01, 0.02, 0.04), (0, 1, 2)
 OWN = ("model", "against", "data", "seeds", "lr0", "interval", "engine", "address", "jobs", "device", "project", "name")
-# Trained to the end and measured afterwards, so that the work is the same for all; a word of the user's counts.
+# Defaults: all models train all epochs and are measured afterwards, so that the work is the same; the user's words replace them.
 ALIKE = {"patience": 0, "plots": False, "verbose": False}
 NOT_HERE = {
     "seed": "say seeds=0,1,2",
@@ -150,7 +150,7 @@ def stock_of(model: str) -> str:
 
 def named(models: list[str]) -> dict[str, str]:
     """Each model under its file's name; where two files have one name, with their folders."""
-    # A name alone may be one of ours or Ultralytics'; a path is one from here, also where its letter n, s, m is not in the file's name.
+    # A name alone may be one of ours or Ultralytics'; a path starts in this folder, even if its scale letter (n, s, m) is not in the file's name.
     places = [
         Path(model).expanduser().resolve() if Path(model).exists() or "/" in model else Path(model) for model in models
     ]
@@ -196,7 +196,7 @@ def short(content: bytes) -> str:
 def differences(stored: dict, question: Question) -> list[str]:
     """What of a stored question is another one.
 
-    More or fewer models, seeds and learning rates are the same question, asked further; so are models and images that have moved to another folder.
+    With more or fewer models, seeds and learning rates it is still the same question; also if models and images have moved to another folder.
     """
     now = json.loads(json.dumps(asdict(question)))
     found = []

@@ -22,7 +22,7 @@ EVALUATION = "imgsz batch conf iou max_det classes single_cls agnostic_nms rect 
 def train(job: dict, folder: Path) -> dict:
     """Train, evaluate the last epoch's weights, and leave weights.pt, val.npz and, where the data has a test set, test.npz in the folder.
 
-    The score is that of the last epoch: choosing the best epoch on val would be choosing on what is measured.
+    The score is that of the last epoch: choosing the best epoch by its val score would make that score too high.
     """
     from cnx_tutorial import YOLO
     from cnx_tutorial.compare.average_precision import by_size, redrawn

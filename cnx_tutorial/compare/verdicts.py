@@ -1,8 +1,8 @@
-"""Statistics of a comparison: how far a difference can be told from chance, over seeds and over images.
+"""Statistics of a comparison: is a difference larger than chance, over seeds and over images?
 
 Two samples stand behind a mean: the seeds that were trained, and the images that were evaluated. Differences are taken seed by seed (paired), and
-Student's t gives their interval; the images are drawn again, the same for both models, and the middle of the differences gives theirs. Who asks
-about several models finds a difference by chance more often, so the p-values are corrected (Holm, 1979).
+Student's t gives their interval; the images are drawn again, the same for both models, and the middle of the differences gives theirs. With
+several models a difference by chance is more likely, so the p-values are corrected (Holm, 1979).
 """
 
 import math

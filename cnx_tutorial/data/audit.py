@@ -1,7 +1,7 @@
 """Read a YOLO data set as Ultralytics does and say what would hurt training, each finding with its file and line. Writes nothing.
 
-Why: Ultralytics leaves out an image with a bad label and goes on, counts a box of no area as a cell to be found, and knows nothing of a val image
-that was trained on. An error is what spoils a training or its figures. A warning is what Ultralytics copes with, and says how.
+Why: Ultralytics leaves out an image with a bad label and goes on, counts a box without area as an object to detect, and does not notice a val image
+that is also a train image. An error is something that spoils a training or its scores. A warning is something that Ultralytics handles; it says how.
 """
 
 import tempfile

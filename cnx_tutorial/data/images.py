@@ -1,7 +1,7 @@
 """Will Ultralytics read this image? Looks, and changes nothing.
 
-Ultralytics opens each image with Pillow first and leaves out what does not pass; a JPEG without its end mark it writes anew. While it trains it
-decodes with OpenCV, and stops at an image that OpenCV cannot decode.
+Ultralytics opens each image with Pillow first and leaves out an image that does not pass. It rewrites a JPEG without an end mark. In training
+it decodes with OpenCV, and stops at an image that OpenCV cannot decode.
 Source: `check_image` in ultralytics/data/utils.py and `imread` in ultralytics/utils/patches.py 8.4.190.
 """
 

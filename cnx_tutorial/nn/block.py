@@ -1,4 +1,4 @@
-"""The ConvNeXt block: look around, normalise, widen, decide, narrow, and add to what was there.
+"""The ConvNeXt block: look around, normalise, widen, decide, narrow, and add the result to the input.
 
 Why it is built so: the 7x7 depthwise convolution mixes pixels, one channel at a time, as attention does; the two 1x1 convolutions mix channels,
 one pixel at a time, as a Transformer's FFN does. One norm and one activation instead of three each.
@@ -70,5 +70,5 @@ class ConvNeXtBlock(nn.Module):
         return x + self.drop_path(y.permute(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)
 
     def fuse(self) -> None:
-        """For use after training: the same output in fewer steps, which `fused.py` takes. Calling it again changes nothing."""
+        """For inference: the same output in fewer steps, which are in `fused.py`. Calling it again changes nothing."""
         fused.fuse(self)

@@ -1,7 +1,7 @@
-"""Read the state dict out of anybody's checkpoint file, without running anything that is in it.
+"""Read the state dict out of any checkpoint file, without running code that is in it.
 
-Why: people save a state dict, a dictionary around it, or the whole module. The last is a pickle that imports and calls what it likes. Here it is
-read with stand-ins that do nothing in the place of every class but PyTorch's tensors, and the tensors are taken from what they were given.
+Why: people save a state dict, a dictionary around it, or the whole module. A whole module is a pickle, which can import and call anything. Here
+every class but PyTorch's tensors is replaced by a stand-in that does nothing, and the tensors are collected from the stand-ins.
 """
 
 import pickle
@@ -101,7 +101,7 @@ class StandIn:
         return StandIn()
 
 
-# What makes tensors of bytes; not _rebuild_from_type_v2 and its like, which call what they are given.
+# The functions that make tensors out of bytes; not _rebuild_from_type_v2 and similar ones, which call their arguments.
 PLAIN = {"torch._utils", "torch", "collections", "torch.serialization"}
 NAMES = {
     "_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter", "OrderedDict", "Size", "device", "float16", "float32", "float64", "bfloat16",

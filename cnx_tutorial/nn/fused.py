@@ -1,7 +1,7 @@
-"""What serves speed alone: the same numbers as the taught layers, computed in other ways.
+"""Faster ways to compute the same numbers as the layers that the notebooks teach.
 
 On a CPU, PyTorch hands Linear to its matrix library and Conv2d to oneDNN, and in float32 the second is the faster one (measured on an AMD EPYC with
-2 cores: half the time, forward and backward). For predictions on x86 oneDNN has a product that takes GELU along.
+2 cores: half the time, forward and backward). For predictions on x86, oneDNN has a matrix product that computes GELU in the same pass.
 Source: benchmarks/layers.py; torch/_inductor/fx_passes/mkldnn_fusion.py for the product.
 """
 
@@ -47,14 +47,14 @@ def forward(block: nn.Module, x: Tensor) -> Tensor:
 
 def arrange(layer: nn.Linear) -> None:
     """Put a weight into memory column by column, as a matrix product on a CPU reads it; its values and its shape stay."""
-    with torch.inference_mode(False):  # else what a prediction fused could not be trained on
+    with torch.inference_mode(False):  # else a model that was fused for a prediction could not be trained afterwards
         layer.weight.data = layer.weight.data.t().contiguous().t()
 
 
 def onednn_predicts(x: Tensor) -> bool:
-    """Whether this is a prediction in float32 on an x86 CPU: there the product that torch.compile calls takes GELU along.
+    """Whether this is a prediction in float32 on an x86 CPU: there the product that torch.compile calls computes GELU too.
 
-    It knows no gradients and no autocast; and a tracer, a compiler or FlopCounterMode, where one looks on, is to see what every machine has.
+    That product supports neither gradients nor autocast. A tracer, a compiler and FlopCounterMode get the operations that every machine has.
     """
     return (
         not torch.compiler.is_compiling()  # first: the compiler cannot read the next line

@@ -1,4 +1,4 @@
-"""How ConvNeXt's convolutions and linear layers start: weights from a normal distribution of width 0.02, biases at zero.
+"""How ConvNeXt's convolutions and linear layers start: weights from a normal distribution with standard deviation 0.02, biases at zero.
 
 Why: with LayerNorm after each mixing of pixels the scale of the first outputs hardly matters, and small weights keep every block near the
 identity. The cut at +-2 is 100 standard deviations away, so it never cuts.

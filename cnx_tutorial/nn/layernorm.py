@@ -1,6 +1,6 @@
 """LayerNorm for images: normalise the channels of each pixel by themselves.
 
-Why ConvNeXt uses it: no batch statistics, so batch size 1 trains, and what it computes is the same in training and in use.
+Why ConvNeXt uses it: no batch statistics, so batch size 1 trains, and it computes the same in training and at inference.
 Source: Liu et al. 2022, "A ConvNet for the 2020s", section 2.6; eps 1e-6 as in the authors' code.
 """
 

@@ -1,10 +1,10 @@
 """The stem and the downsampling layer: a convolution that steps over the image, with a LayerNorm behind or before it.
 
 The stem cuts the image into patches, and describes each patch by c2 numbers. Why ConvNeXt uses it: a 4x4 convolution of stride 4 reads every pixel
-once, as a Transformer's patch embedding does. Where windows overlap (a kernel wider than its stride) small objects are seen by more than one.
+once, as a Transformer's patch embedding does. Where windows overlap (a kernel wider than its stride), more than one window sees a small object.
 
-The downsampling layer stands between two stages. Why ConvNeXt uses it: ResNet halves the resolution inside a block; a layer of its own is more
-accurate, but diverges without a norm where the resolution changes.
+The downsampling layer stands between two stages. Why ConvNeXt uses it: ResNet halves the resolution inside a block. A separate layer gives a higher
+accuracy, but the training diverges without a norm where the resolution changes.
 Source: Liu et al. 2022, section 2.2 ("patchify") and 2.6 ("separate downsampling layers"); facebookresearch/ConvNeXt, `downsample_layers`.
 """
 
@@ -20,7 +20,7 @@ def padding(k: int, s: int, d: int) -> int:
 
 
 def activation(act: bool | nn.Module) -> nn.Module:
-    """True is ConvNeXt's GELU, False is none, a module is itself: the rule of Ultralytics' `Conv`."""
+    """True means GELU, as in ConvNeXt; False means no activation; a module is used as it is: the rule of Ultralytics' `Conv`."""
     return act if isinstance(act, nn.Module) else nn.GELU() if act else nn.Identity()
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, strided
 
 Weights = Mapping[str, Tensor]
 
-# For each format: a name that gives it away, and how its names become ours. torchvision and the authors count stem, downsampling and stages
-# in one list, so that some numbers are computed.
+# For each format: a name by which it is recognised, and rules that turn its names into ours. torchvision and the authors count stem,
+# downsampling and stages in one list, so that some numbers are computed.
 PARTS = r"(weight|bias)"
 FORMATS = {
     "torchvision": (

@@ -1,7 +1,7 @@
-"""Load published ConvNeXt weights, whoever saved them: torchvision, timm, the authors, or this package.
+"""Load published ConvNeXt weights that torchvision, timm, the authors or this package saved.
 
-Why: the four call the same tensors by different names and store three of them in different shapes. Everything is first translated to our names,
-then compared with the model, and only if all of it fits is anything written.
+Why: the four call the same tensors by different names and store three of them in different shapes. The names are first translated to ours,
+then all tensors are compared with the model. Nothing is written unless all of them fit.
 """
 
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""What the notebooks lean on: exercise checkers (`check`), their pictures (`figures`) and the recorder (`record`)."""
+"""What the notebooks use: exercise checkers (`check`), their pictures (`figures`) and the recorder (`record`)."""

@@ -34,7 +34,7 @@ def headline(name: str) -> dict:
     """A stored comparison: "bccd", "smears", or "bccd_s", the next larger models on BCCD.
 
     Raises:
-        FileNotFoundError: nobody has measured it yet; the message says how to.
+        FileNotFoundError: it has not been measured yet; the message says how to measure it.
     """
     file = RESULTS / f"headline_{name}.json"
     if not file.is_file():

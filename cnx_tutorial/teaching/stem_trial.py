@@ -1,8 +1,8 @@
 """A trial for stems: a network of little more than a stem learns to tell crops of smears with a platelet from crops without one.
 
-Why: what a stem sees of a small cell is better measured than argued about, and a trial takes a second or two on one core.
+Why: a measurement shows what a stem sees of a small cell, and a trial takes only a second or two on one core.
 The smears are halved first, to 160 x 120: a platelet is then 6 to 12 pixels wide, as BCCD's are at 192 px.
-The 100 images of val teach and the 200 of train judge, so that many crops judge; the test images stay unseen.
+The network trains on the 100 images of val and is tested on the 200 of train, because a test needs many crops. The test images stay unseen.
 """
 
 import functools
@@ -91,7 +91,7 @@ class TinyDetector(nn.Module):
 
 
 def mistakes(make_stem: Callable[[], nn.Module], channels: int = 96, behind: bool = False, seed: int = 0) -> int:
-    """How many of the crops that judge get the wrong verdict, after a training on the crops that teach.
+    """The number of wrong verdicts on the crops of train, after a training on the crops of val.
 
     Args:
         make_stem: called once, for a stem with fresh weights.

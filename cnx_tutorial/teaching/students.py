@@ -22,7 +22,7 @@ def student_copy(solved: NotebookNode) -> NotebookNode:
         ImportError: nbgrader is not installed; it comes with `pip install nbgrader`.
         RuntimeError: nbgrader found a solution that is not closed, or one outside of a solution cell.
     """
-    from nbgrader.preprocessors import ClearSolutions, LockCells  # only whoever makes the copies needs nbgrader
+    from nbgrader.preprocessors import ClearSolutions, LockCells  # nbgrader is needed only to make the copies
 
     notebook = copy.deepcopy(solved)
     for preprocessor in (ClearSolutions(), LockCells()):

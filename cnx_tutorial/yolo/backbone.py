@@ -6,8 +6,8 @@
       - [0, 1, Map, [16]]
       - [0, 1, Map, [32]]
 
-Nobody counts layers or channels: the network looks at one black image, and each map's stride and channels are read off. Its own mean and standard
-deviation are applied inside, since YOLO's images lie between 0 and 1. What no map needs (the classifier, late stages) is not built.
+You count no layers and no channels: the network runs once on a black image, which shows the stride and channels of each map. The network's own mean
+and standard deviation are applied inside, since YOLO's images lie between 0 and 1. What no map needs (the classifier, late stages) is not built.
 """
 
 import difflib

@@ -1,7 +1,7 @@
 """Files of a training that are whole or not there: checkpoints, results.csv, and a folder that two trainings never share.
 
-Ultralytics writes a checkpoint into its place, so that a process that is killed meanwhile leaves half a file where the last whole one was; and
-it chooses a folder's name some time before it makes the folder, so that two trainings begun in one instant choose the same.
+Ultralytics overwrites the last checkpoint in place: a process that is killed while it writes leaves half a file. It also chooses a folder's name
+some time before it makes the folder, so that two trainings that start at the same moment choose the same name.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
-"""The optimizer's groups: whose weights decay, and who learns at which rate.
+"""The optimizer's parameter groups: weight decay and learning rate of each parameter.
 
-Ultralytics decays all that does not sit in a torch norm layer and is not called bias: gamma (layer scale) and GRN too.
+Ultralytics applies weight decay to every parameter that is not in a torch norm layer and not called bias, so also to gamma (layer scale) and GRN.
 Source: ultralytics/engine/trainer.py 8.4.190, `build_optimizer`; facebookresearch/ConvNeXt, optim_factory.py, which decays neither biases nor 1-D
 parameters.
 """

@@ -1,6 +1,6 @@
 """The key `layers: my_layers.py` of a model YAML: a Python file beside it, whose classes the rows may name.
 
-A YAML and one such file are a whole model that anybody can train, reload, resume and train on several GPUs. Reading the YAML runs the file, as
+A YAML and one such file are a complete model: it can be trained (also on several GPUs), reloaded and resumed. Reading the YAML runs the file, as
 importing it would. A checkpoint brings no code along: it holds where the file was, and looks for it there and in the current folder.
 """
 
@@ -138,7 +138,7 @@ class MissingClass(ValueError):
 
 
 def needed(layers: nn.Module) -> list[tuple[str, str, str, str]]:
-    """For each class in a model that a fresh process would not find: module, name, file and folder; the last two empty for a notebook's."""
+    """Module, name, file and folder of each class in a model that a new process would not find; file and folder are empty for a notebook's class."""
     found, registered = {}, {layer.kind for layer in LAYERS.values()} - {layer.kind for layer in OURS.values()}
     for module in layers.modules():
         kind = type(module)
@@ -150,9 +150,9 @@ def needed(layers: nn.Module) -> list[tuple[str, str, str, str]]:
 
 
 def rebuild(kind: type, needs: list[tuple[str, str, str, str]]) -> nn.Module:
-    """What a checkpoint calls first: run the files of layers that it needs, and say in one sentence what is missing.
+    """Run the files of layers that a checkpoint needs, and say in one sentence what is missing. A checkpoint calls this first.
 
-    It is on no list of what `ULTRALYTICS_SAFE_LOAD=1` may call, so that nothing is run there.
+    `ULTRALYTICS_SAFE_LOAD=1` is not allowed to call it, so nothing is run under that setting.
     """
     for module, name, file, folder in needs:
         if not file:
@@ -165,9 +165,9 @@ def rebuild(kind: type, needs: list[tuple[str, str, str, str]]) -> nn.Module:
 
 
 def check_importable(module: str, name: str) -> None:
-    """Refuse a checkpoint with a class of a notebook, or of somebody's own module, that this process does not have.
+    """Refuse a checkpoint with a class from a notebook or from a user's module that this process cannot find.
 
-    Left to itself, Ultralytics would ask the package index for a package of the module's name, and install it.
+    Without this, Ultralytics would look in the package index for a package with the module's name, and install it.
     """
     whose = (
         "which was defined in a notebook or a script"

@@ -1,4 +1,4 @@
-"""What a row of a model YAML may name beside Ultralytics' own layers: ours, and every class that somebody registered.
+"""What a row of a model YAML may name beside Ultralytics' own layers: ours, and every registered class.
 
 A class is registered for the process with `register(MyLayer)`, or for one YAML by its key `layers: my_layers.py`. Its constructor says what
 becomes of the channels: one that begins with `c1, c2` changes them, one that begins with one number of channels keeps them. Ours are registered
@@ -149,7 +149,7 @@ def layer_of(kind: type, channels: str | Callable | None = None, **more) -> Laye
 
     Raises:
         TypeError: it is no nn.Module class.
-        ValueError: its constructor does not say what becomes of the channels, or nobody could load a checkpoint with it.
+        ValueError: its constructor does not say what becomes of the channels, or a checkpoint with the class could not be loaded.
     """
     if not isinstance(kind, type) or not issubclass(kind, nn.Module):
         raise TypeError(

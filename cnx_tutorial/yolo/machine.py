@@ -1,4 +1,4 @@
-"""What every stored result says of where it came from."""
+"""Where a stored result came from: the machine, the versions and the commit."""
 
 import subprocess
 from importlib.metadata import version

@@ -42,7 +42,7 @@ def our_command() -> Iterator[None]:
 
 
 def check_arguments(given: dict[str, Any]) -> None:
-    """Refuse sizes with which a training means nothing, and an optimizer that Ultralytics refuses only after it wrote a folder."""
+    """Refuse sizes that make no sense for a training, and an optimizer that Ultralytics would refuse only after it made a folder."""
     for key, least in (("imgsz", 32), ("epochs", 1), ("batch", -1)):
         value = given.get(key)
         if isinstance(value, int | float) and (value < least or (key == "batch" and value == 0)):
@@ -81,7 +81,7 @@ def check_keys(given: dict[str, Any]) -> None:
 
 
 def is_theirs(data: str) -> bool:
-    """Whether a data set is Ultralytics' own business: one that it ships, fetches or converts."""
+    """Whether Ultralytics itself provides a data set: it ships, downloads or converts it."""
     if "://" in data or data.endswith(".ndjson"):
         return True
     if os.path.exists(data):  # noqa: PTH110 (a name that no system takes is False here)
@@ -104,7 +104,7 @@ def fingerprint(model: nn.Module) -> str:
 
 
 class OurModel:
-    """What Ultralytics' model classes become: what YOLO's docstring says of them."""
+    """The changes to Ultralytics' model classes that YOLO's docstring describes."""
 
     fused_by_user, as_built = False, None
     trainers = TRAINERS
@@ -262,7 +262,7 @@ class YOLO(OurModel, ultralytics.YOLO):
     print options and environment variables are as before afterwards.
 
     Raises:
-        ValueError: a row of the YAML is wrong; the message names the row and the mend.
+        ValueError: a row of the YAML is wrong; the message names the row and the fix.
     """
 
     def __init__(
@@ -272,7 +272,7 @@ class YOLO(OurModel, ultralytics.YOLO):
             super().__init__(find_model(model), task, verbose)
         if type(self) is ultralytics.RTDETR:
             self.__class__ = RTDETR
-        if isinstance(model, Model):  # somebody's model, taken over with all that it has: its weights count as put in
+        if isinstance(model, Model):  # an existing model, taken over whole: its weights count as loaded
             self.__dict__.setdefault("as_built", "")
         elif isinstance(self, OurModel):
             self.as_built = fingerprint(self.model) if self.cfg else None

@@ -2,7 +2,7 @@
 
 Each row of a registered class is handed to Ultralytics' own `parse_model` as a `Conv` row, because a `Conv` row follows exactly the channel rules
 that we want: c1 inferred, c2 scaled by `width` and `max_channels`, repeats scaled by `depth`. Then the stand-in is replaced, with c1 and c2
-read off it. Nothing of Ultralytics is copied or edited. A mistake in a row ends in one ValueError that names the row and the mend.
+read off it. Nothing of Ultralytics is copied or edited. A mistake in a row ends in one ValueError that names the row and the fix.
 """
 
 import functools
@@ -63,7 +63,7 @@ def parse_model(d: dict, ch: int, verbose: bool = True) -> tuple[nn.Sequential, 
         The layers, and the indices of those whose output a later row needs.
 
     Raises:
-        ValueError: a row is wrong; the message names the row and the mend.
+        ValueError: a row is wrong; the message names the row and the fix.
     """
     rows = read_rows(d)
     ours = any(row.layer or row.name in networks.ROWS for row in rows)
@@ -112,7 +112,7 @@ def try_on_paper(d: dict, rows: list[Row], whole: dict, ch: int, ours: bool) -> 
                         f"it would have {count:,} parameters; the most that we build is {MOST_PARAMETERS:,}"
                     )
             follow(rows, layers, save, ch, ours, "meta", promised)
-    except NotImplementedError:  # a layer that has no way to run on paper
+    except NotImplementedError:  # a layer that cannot run on the device meta
         return
 
 

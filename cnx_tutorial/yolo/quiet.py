@@ -1,4 +1,4 @@
-"""Import and run ultralytics as a quiet neighbour: afterwards the process is as it was, but for what the user changed.
+"""Import and run ultralytics without side effects: afterwards the process is as before, except for what the user changed.
 
 Why: importing ultralytics sets environment variables (OMP_NUM_THREADS=1 among them), changes how NumPy and PyTorch print numbers, switches
 OpenCV's threads off, and asks the network whether a newer version exists. A notebook would print other digits below that line than above it.
@@ -20,7 +20,7 @@ import numpy as np
 
 from cnx_tutorial.cores import cpu_count
 
-# Asked of ultralytics only while it is imported, and only where the user said nothing.
+# Set only while ultralytics is imported, and only if the user has not set them.
 AT_IMPORT = {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0"}
 # Variables that ultralytics writes or deletes while it trains, predicts or exports.
 WRITTEN = (
@@ -92,12 +92,12 @@ def only_warnings(record: logging.LogRecord) -> bool:
 
 
 def threads_to_use() -> int:
-    """All cores where waiting threads sleep soon; else one less, as Ultralytics takes, so that no step waits for a thread without a core."""
+    """All cores if waiting threads soon sleep; otherwise one less, as in Ultralytics, so that no step waits for a thread without a core."""
     return cpu_count() if WAITS_BRIEFLY else max(1, cpu_count() - 1)
 
 
 class ForStock:
-    """A switch of Ultralytics: off inside our calls, elsewhere as Ultralytics itself would have it, found out when it is asked for."""
+    """A switch of Ultralytics: off inside our calls, and Ultralytics' own value elsewhere, which is worked out when it is read."""
 
     def __init__(self, ask: Callable[[], bool]):
         self.ask = ask
@@ -116,7 +116,7 @@ def leave_switches(names: dict[str, Callable[[], bool]]) -> None:
 
 
 class Guests:
-    """Who is inside ultralytics just now, and how the process was before the first of them came.
+    """The calls that are inside ultralytics now (the guests), and the state of the process before the first of them.
 
     PyTorch's thread count belongs to each thread; a new thread begins with the last count that any thread set. So every thread puts its own back
     when it leaves, and the last one out the process's.
@@ -142,7 +142,7 @@ class Guests:
                 self.deterministic = torch.are_deterministic_algorithms_enabled()
                 self.warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
                 self.cv2_count, self.stock_count = cv2.getNumThreads(), torch_utils.NUM_THREADS
-                cv2.setNumThreads(0)  # OpenCV's threads and those of data loaders do not get on
+                cv2.setNumThreads(0)  # OpenCV's threads and those of data loaders disturb each other
                 self.cv2_off = cv2.getNumThreads()
                 self.set_by_us = {self.stock_count}
             torch_utils.NUM_THREADS = (
@@ -198,7 +198,7 @@ def all_cores() -> Iterator[None]:
 
 
 def without_opencv_threads(function: Callable) -> Callable:
-    """Ultralytics' function, during which OpenCV has no threads of its own: they and those of data loaders do not get on.
+    """Ultralytics' function, without threads of OpenCV while it runs: they and those of data loaders disturb each other.
 
     Ultralytics switches them off for the whole process when it is imported, which `import_ultralytics` undoes.
     """

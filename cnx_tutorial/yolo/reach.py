@@ -1,4 +1,4 @@
-"""Boxes that a head cannot draw: each of a box's sides is less than `reg_max` strides away from the place that draws it."""
+"""Boxes that a head cannot draw: each side of a box is less than `reg_max` strides away from the grid cell that predicts it."""
 
 import numpy as np
 from torch import nn

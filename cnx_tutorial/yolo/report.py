@@ -38,7 +38,7 @@ def gflops(model: nn.Module, imgsz: int) -> float:
     """Billions of floating-point operations for one image of imgsz x imgsz pixels, a multiply-add counted as two.
 
     Counted by PyTorch's own FlopCounterMode on a copy: every convolution and matrix product that really runs. Normalisation, activation
-    and additions are not counted, by it or by anybody's table.
+    and additions are not counted; published tables do not count them either.
     """
     model = deepcopy(model).float().eval()
     image = torch.zeros(1, in_channels(model), imgsz, imgsz, device=next(model.parameters()).device)

@@ -1,7 +1,7 @@
 """Go on with a training as if it had never stopped.
 
-Ultralytics' checkpoint holds the averaged weights and the optimizer, both in half precision, and neither the weights that were trained nor the state
-of the random numbers: what goes on is another training. `last.pt` gets one more entry, which Ultralytics does not read and drops when the
+Ultralytics' checkpoint holds the averaged weights and the optimizer, both in half precision. It lacks the weights that were trained and the state of
+the random numbers, so a resumed training is another training. `last.pt` gets one more entry, which Ultralytics does not read and drops when the
 training ends. It holds what is missing, in full precision. On a CPU a training that was cut off then ends with the very same weights.
 
 The optimizer's state is matched by the names of the parameters, since our trainer sorts them into other groups than Ultralytics'.
@@ -140,7 +140,7 @@ def sorted_like(trainer: BaseTrainer, saved: dict) -> dict:
 
 
 def load_checkpoint_state(self: BaseTrainer, ckpt: dict) -> None:
-    """Ultralytics' `_load_checkpoint_state`, whichever trainer's optimizer the checkpoint holds."""
+    """Ultralytics' `_load_checkpoint_state`, which here reads the optimizer of our trainer and of Ultralytics'."""
     if ckpt.get("optimizer") is not None:
         ckpt = {**ckpt, "optimizer": sorted_like(self, ckpt["optimizer"])}
     stock_load_checkpoint_state(self, ckpt)

@@ -167,8 +167,8 @@ def check_head(d: dict) -> None:
 def check_keys(d: dict) -> None:
     """Refuse a misspelled key, and a value of drop_path, layer_scale or grn that no block can have.
 
-    A key of the user's own (author, depth, a note) is none of our business: one counts as misspelled only where it is very like a key that is
-    missing, and holds what that key would hold.
+    Other keys of the user (author, depth, a note) are allowed. A key counts as misspelled only if it is very similar to a key that is
+    missing, and its value would fit that key.
     """
     holds = {**KEYS, "scales": (dict,)}
     for key, value in d.items():

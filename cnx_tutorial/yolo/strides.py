@@ -1,7 +1,7 @@
 """Do the maps fit where rows join them? The layers are run once on a black image, and the first that fails is named.
 
-First on paper: on PyTorch's device "meta" nothing is computed, only shapes are followed, and no memory is needed however absurd a YAML's numbers are.
-Then for real, since some operations look at their arguments only when they compute.
+The first run is on PyTorch's device "meta": it computes only shapes, and needs no memory even if a YAML's numbers are absurd.
+The second run computes values, since some operations check their arguments only when they compute.
 """
 
 import torch
@@ -56,7 +56,7 @@ def follow(
             x = layer(inputs[0] if isinstance(layer.f, int) else inputs)
         except Exception as error:  # a layer may fail in any way
             if isinstance(error, NotImplementedError) and "meta" in str(error).lower():
-                raise  # an operation that has no way to run on paper
+                raise  # an operation that cannot run on the device meta
             shapes = ", ".join(str(tuple(t.shape)) if isinstance(t, torch.Tensor) else type(t).__name__ for t in inputs)
             said = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise row.wrong(

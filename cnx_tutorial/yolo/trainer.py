@@ -1,11 +1,11 @@
-"""Trainers, one for each task, that treat ConvNeXt's parameters, and the CPU, as they deserve.
+"""Trainers, one for each task, with the right weight decay for ConvNeXt and faster training on a CPU.
 
 - No weight decay and no Muon on one-dimensional parameters: LayerNorm weights, gamma (layer scale) and GRN, as in the authors' code. Ultralytics
-  spares what sits in a torch norm layer or is called bias, and decays the rest.
+  applies no weight decay to parameters in a torch norm layer or called bias, and decays the rest.
 - On a CPU all cores, whose threads wait briefly, channels_last memory, and Muon in float32. Ultralytics leaves one core out, keeps channels_last
   for CUDA, and computes Muon in bfloat16, which few CPUs can do fast.
-- A word about boxes that the head cannot draw: each of its sides is less than `reg_max` strides away, and ours has 8 where YOLOv8 has 16.
-- What is finished is never lost: checkpoints are whole or not there, and a training that was cut off goes on as if it had not been.
+- A warning about boxes that the head cannot predict: each of its sides is less than `reg_max` strides away, and ours has 8 where YOLOv8 has 16.
+- Finished epochs are never lost: a checkpoint is never half-written, and a training that was cut off can be resumed as if it had not been.
 - On CUDA bfloat16 where the GPU has it: the float16 check downloads a model first.
 Source: ultralytics/engine/trainer.py 8.4.190; facebookresearch/ConvNeXt optim_factory.py (1-D parameters and biases are not decayed).
 """
@@ -43,7 +43,7 @@ muon.install()
 
 
 class ConvNeXtTraining:
-    """What Ultralytics' trainer of a task becomes with the rules above; stock models train with them too, on all cores."""
+    """Ultralytics' trainer of a task with the rules above; stock models train by them too, on all cores."""
 
     def __init__(self, *args, **kwargs):
         with all_cores():
@@ -111,7 +111,7 @@ class ConvNeXtTraining:
         self.say_boxes_out_of_reach()
 
     def resume_training(self, ckpt: dict | None):
-        """Ultralytics' resume, then what its checkpoint does not hold; an evaluation that was cut off is made up for."""
+        """Ultralytics' resume, then the state that its checkpoint lacks; an evaluation that was cut off is run again."""
         if ckpt is None or not self.resume:
             return
         epochs = ckpt.get("epoch", -1) + 1
@@ -135,7 +135,7 @@ class ConvNeXtTraining:
             self.run_callbacks("on_train_end")
 
     def final_eval(self):
-        """Ultralytics' final evaluation; what a resume needs is dropped after it, so that one that is cut off can be made up for."""
+        """Ultralytics' final evaluation. The state for a resume is removed only afterwards, so that an evaluation that is cut off can be repeated."""
         with files.stripping_later():
             super().final_eval()
 

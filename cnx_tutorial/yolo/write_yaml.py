@@ -44,7 +44,7 @@ def write_yaml(
 
     Args:
         backbone: timm:NAME, torchvision:NAME, FILE.py:CLASS (a class that returns a list of maps), or convnext for our rows.
-        neck: yolov8 for the family's own; fine for ours, which adds the map of stride 4 and runs one way, from coarse to fine.
+        neck: yolov8 for the family's own; fine for ours, which adds the stride-4 map (P2) and is top-down only.
         task: detect, segment, pose, obb or classify.
         family: v8, 11, 12 or 26.
         weights: True for the backbone's published weights, a file, or False for random ones; a class of one's own has no published ones.

@@ -1,4 +1,4 @@
-"""Pictures of notebook 01: what a norm does to a training, to eight numbers, and who shares a mean."""
+"""Pictures of notebook 01: what a norm does to a training, to eight numbers, and which numbers share a mean."""
 
 from collections.abc import Mapping, Sequence
 
