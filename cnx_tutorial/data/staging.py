@@ -32,7 +32,7 @@ def replace(out: Path, made: Path, old: Path, overwrite: bool = True) -> None:
     """Put `made` in the place of `out` by renaming alone, so that an interruption leaves either the old set or the new one.
 
     Raises:
-        FileExistsError: somebody else made `out` since `may_write` looked, and overwrite is False; theirs stays.
+        FileExistsError: another process made `out` since `may_write` looked, and overwrite is False; theirs stays.
     """
     if overwrite and out.exists():
         out.rename(old)

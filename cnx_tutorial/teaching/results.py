@@ -155,7 +155,7 @@ def layers_table(result: Mapping) -> str:
 
 
 def ratios(result: Mapping, model: str, by: str) -> dict[str, float]:
-    """Parameters and times of a model by those of another; of times the median of the rounds' ratios."""
+    """Parameters and times of a model, divided by the values of another; for times, the median of the rounds' ratios."""
     count = {name: entry["parameters"] for name, entry in result["models"].items()}
     times = {"training": training_seconds(result)}
     times |= {"one image": result["speed"]["latency_ms"]["1"], "eight images": result["speed"]["latency_ms"]["8"]}

@@ -317,7 +317,7 @@ better = function(
         ("the p-values were corrected in the order of the dictionary; begin with the smallest", {"corrected": lambda raw: holm(raw, order=lambda names, key: list(names))}),
         ("the largest p-value came first; begin with the smallest", {"corrected": lambda raw: holm(raw, order=lambda names, key: sorted(names, key=key, reverse=True))}),
         ("the two lists belong together seed by seed: the test for pairs is ttest_rel, not ttest_ind", {"raw": lambda control, candidates: {name: p_unpaired(scores, control) for name, scores in candidates.items()}}),
-        ("the p-value was halved: nobody knew before which side a design would fall on, so both sides count", {"raw": lambda control, candidates: {name: p_paired(scores, control) / 2 for name, scores in candidates.items()}}),
+        ("the p-value was halved: it was not known beforehand which side a design would fall on, so both sides count", {"raw": lambda control, candidates: {name: p_paired(scores, control) / 2 for name, scores in candidates.items()}}),
         ("a difference can be clear and negative: the mean has to be higher, too", {"result": lambda candidates, corrected: [name for name in candidates if corrected[name] < 0.05]}),
         ("these are the designs that are lower than the control", {"gains": lambda control, candidates: {name: statistics.mean(control) - statistics.mean(scores) for name, scores in candidates.items()}}),
         (MEAN_ONLY, {"result": lambda candidates, gains: [name for name in candidates if gains[name] > 0]}),

@@ -157,7 +157,7 @@ def _cutting(panel: Axes, picture: Image.Image, box: Sequence[float], truths: Se
 
 
 def grouped_bars(groups: Mapping[str, Mapping[str, float]], ylabel: str) -> Figure:
-    """One group of bars for each key, and in each the same names, told apart by colour and hatching; its height stands above a bar."""
+    """One group of bars for each key, and in each the same names, each with its own colour and hatching; its height stands above a bar."""
     figure, panel = plt.subplots(figsize=(8.5, 3.8), dpi=DPI, layout="constrained")
     names = list(next(iter(groups.values())))
     for i, name in enumerate(names):

@@ -13,7 +13,7 @@ from cnx_tutorial.teaching.figures.style import BLUE, DPI, ORANGE
 def found_shapes(
     pictures: Sequence[Image.Image], found: Mapping[str, Sequence[Sequence[tuple]]], names: Sequence[str]
 ) -> Figure:
-    """A row of pictures for each detector, with its (class, x1, y1, x2, y2) boxes in pixels; two classes, told apart by name, colour and line."""
+    """A row of pictures for each detector, with its (class, x1, y1, x2, y2) boxes in pixels; two classes, each with its own name, colour and line."""
     looks = (dict(edgecolor=BLUE, linestyle="-"), dict(edgecolor=ORANGE, linestyle="--"))
     size = (2.6 * len(pictures), 2.75 * len(found))
     figure, grid = plt.subplots(len(found), len(pictures), figsize=size, dpi=DPI, layout="constrained", squeeze=False)
