@@ -58,12 +58,14 @@ backbones: setup        ## put fourteen backbones, and every task of every YOLO 
 upstream: setup         ## Ultralytics' own tests with and without us, offline
 	$(BIN)/python tools/upstream.py
 
-site: setup             ## the web site, in build/site/html: the notebooks as they are stored, the package, what was measured
+$(VENV)/with-site: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
+	touch $@
+
+site: $(VENV)/with-site ## the web site, in build/site/html: the notebooks as they are stored, the package, what was measured
 	$(BIN)/python tools/web_site.py
 
-slides: setup           ## a set of slides for each notebook, in build/site/slides
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
+slides: $(VENV)/with-site ## a set of slides for each notebook, in build/site/slides
 	$(BIN)/python tools/slides.py
 
 look: site slides       ## every page and slide of the site in a headless Chromium, which must be installed

@@ -355,10 +355,9 @@ def own_copies(source: Path, folder: Path, language: str = "en") -> Path:
                 if language == "zh":
                     import nbformat
 
-                    from cnx_tutorial.teaching.translation import in_chinese, written
+                    from cnx_tutorial.teaching.translation import in_chinese
 
-                    chinese = in_chinese(nbformat.read(notebook, as_version=4), notebook.name)
-                    draft.write_text(written(chinese), encoding="utf-8")
+                    nbformat.write(in_chinese(nbformat.read(notebook, as_version=4), notebook.name), draft)
                 else:
                     shutil.copyfile(notebook, draft)
         except OSError as error:
@@ -366,6 +365,15 @@ def own_copies(source: Path, folder: Path, language: str = "en") -> Path:
                 f"{copy} could not be written ({error.strerror}). Make room, or name a folder of your own: cnx lab --folder DIR"
             ) from error
     return folder
+
+
+def learners_folder(folder: Path, language: str = "en") -> Path:
+    """The learner's own copies, made in a folder; beside them the solved notebooks, if the folder is not that of the notebooks."""
+    if folder.resolve() != NOTEBOOKS.resolve():
+        own_copies(NOTEBOOKS, folder / "solved")
+    return own_copies(
+        NOTEBOOKS / "exercises", folder / ("my_work" if language == "en" else f"my_work_{language}"), language
+    )
 
 
 def cut_off(folder: Path) -> list[Path]:
@@ -388,18 +396,14 @@ def lab(words: list[str]) -> int:
     if any(Path(word).exists() for word in words):  # a notebook or folder of one's own to open
         return subprocess.run([sys.executable, "-m", "jupyterlab", *words]).returncode
     folder = args.folder or users_home() / "notebooks"
-    if folder.resolve() != NOTEBOOKS.resolve():
-        own_copies(NOTEBOOKS, folder / "solved")
-    name = "my_work" if args.language == "en" else f"my_work_{args.language}"
-    copies = own_copies(NOTEBOOKS / "exercises", folder / name, args.language)
+    copies = learners_folder(folder, args.language)
     print(f"Your own copies of the notebooks, to solve the exercises in: {copies}")
     for notebook in cut_off(copies):
         print(f"{notebook} is cut off and cannot be opened: remove or rename it, and cnx lab makes a new copy.")
-    environment = {
-        **os.environ,
-        **({"CNX_LANGUAGE": args.language} if args.language != "en" else {}),
-    }  # the checkers' language
-    return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder), *words], env=environment).returncode
+    checkers = {"CNX_LANGUAGE": args.language} if args.language != "en" else {}
+    return subprocess.run(
+        [sys.executable, "-m", "jupyterlab", str(folder), *words], env={**os.environ, **checkers}
+    ).returncode
 
 
 def how_to_resume(trainer) -> str:

@@ -127,6 +127,17 @@ def nbval(path: Path) -> list[str]:
     return [] if run.returncode == 0 else [f"strict nbval fails on the saved copy:\n{run.stdout[-1500:]}"]
 
 
+def chromium() -> str:
+    """The Chromium of this machine; ends the program if there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        sys.exit(
+            "no Chromium was found: install one (Debian and Ubuntu: apt-get install chromium) or name it in CHROMIUM"
+        )
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all, the student copies too")
@@ -134,16 +145,7 @@ def main() -> int:
     args = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    chromium = (
-        os.environ.get("CHROMIUM")
-        or shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
-    if not chromium:
-        sys.exit(
-            "no Chromium was found: install one (Debian and Ubuntu: apt-get install chromium) or name it in CHROMIUM"
-        )
+    executable = chromium()
     pictures = args.pictures or Path(tempfile.mkdtemp(prefix="notebooks-"))
     pictures.mkdir(parents=True, exist_ok=True)
     given = [path.resolve().relative_to(NOTEBOOKS) for path in args.notebooks]
@@ -158,7 +160,7 @@ def main() -> int:
         )
         with jupyterlab(work) as (address, token), sync_playwright() as playwright:
             flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-            browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=flags)
+            browser = playwright.chromium.launch(executable_path=executable, headless=True, args=flags)
             for path in given:
                 start = time.perf_counter()
                 name = path.as_posix().replace("/", "_").removesuffix(".ipynb")

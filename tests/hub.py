@@ -4,8 +4,8 @@
 
 Makes users of the system, starts docs/teaching/hub/jupyterhub_config.py on this machine's own network, and lets all learners at once start their
 server, run notebooks from their copies, and train. Ends the hub and removes the users. Printed are: seconds until a server answers, which notebooks
-ran without an error, which trainings ended, memory for each learner (PSS, so that shared pages count once), and which files of a learner somebody
-else changed (by hash; there must be none).
+ran without an error, which trainings ended, memory for each learner (PSS, so that shared pages count once), and which files of a learner another
+user changed (by hash; there must be none).
 
 Needs `pip install jupyterhub jupyterhub-idle-culler` and `npm install -g configurable-http-proxy`, and an environment that other users may read.
 """
@@ -42,15 +42,11 @@ c.JupyterHub.cookie_secret_file, c.JupyterHub.db_url = {folder!r} + "/secret", "
 """
 RUN = """
 import subprocess, sys
-done = subprocess.run([sys.executable, "-m", "jupyter", "execute", "--timeout=900", {notebook!r}], capture_output=True, text=True)
+done = subprocess.run([sys.executable, "-m", *{words!r}], capture_output=True, text=True)
 print("RESULT", done.returncode, done.stderr[-300:])
 """
-TRAIN = """
-import subprocess, sys
-words = "train data=smears.yaml epochs=1 imgsz=64 fraction=0.2 val=False".split()
-done = subprocess.run([sys.executable, "-m", "cnx_tutorial.cli", *words, "project=" + {folder!r}], capture_output=True, text=True)
-print("RESULT", done.returncode, done.stderr[-300:])
-"""
+EXECUTE = ["jupyter", "execute", "--timeout=900"]
+TRAIN = "cnx_tutorial.cli train data=smears.yaml epochs=1 imgsz=64 fraction=0.2 val=False".split()
 TRESPASS = """
 from pathlib import Path
 try:
@@ -216,10 +212,13 @@ async def lesson(hub: Hub, names: list[str], homes: dict[str, Path], notebooks: 
     for number in notebooks:
         (file,) = (homes[names[0]] / "cnx" / "my_work").glob(f"{number}*.ipynb")
         await all_run(
-            number, lambda name, file=file: RUN.format(notebook=str(homes[name] / "cnx" / "my_work" / file.name))
+            number,
+            lambda name, file=file: RUN.format(words=[*EXECUTE, str(homes[name] / "cnx" / "my_work" / file.name)]),
         )
     before = {name: hashes(homes[name]) for name in names}
-    training = asyncio.create_task(all_run("training", lambda name: TRAIN.format(folder=str(homes[name] / "runs"))))
+    training = asyncio.create_task(
+        all_run("training", lambda name: RUN.format(words=[*TRAIN, f"project={homes[name] / 'runs'}"]))
+    )
     most = 0.0
     while not training.done():
         most = max([most, *(memory(pwd.getpwnam(name).pw_uid) for name in names)])

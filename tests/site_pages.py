@@ -12,14 +12,14 @@ Needs a Chromium (Debian and Ubuntu: `apt-get install chromium`; or name yours i
 import argparse
 import functools
 import http.server
-import os
-import shutil
 import sys
 import threading
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
+
+from tests.browser import chromium
 
 SITE = Path(__file__).parents[1] / "build" / "site"
 HTML, SLIDES = SITE / "html", SITE / "slides"
@@ -85,6 +85,19 @@ def watch(page, home: str, found: Findings) -> None:
     page.on("pageerror", lambda e: found.add("console errors", str(e)[:200]))
 
 
+def visit(page, address: str, at: str, found: Findings) -> dict:
+    """Open a page until its formulas are set, note pictures that are broken and formulas that are not set, and return the facts of the page."""
+    page.goto(address, wait_until="networkidle")
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    facts = page.evaluate(FACTS)
+    for source in facts["broken"]:
+        found.add("broken pictures", f"{at}: {source}")
+    if facts["wrong"] or facts["formulas"] > facts["set"]:
+        said = f"{facts['formulas']} written, {facts['set']} set, {facts['wrong']} wrong"
+        found.add("formulas that were not set", f"{at}: {said}")
+    return facts
+
+
 def look(browser, home: str, pages: list[str], pictures: Path, axe: str, found: Findings) -> Counter:
     """Open each page in each width and scheme; the findings of axe by severity."""
     severity, links, ids = Counter(), {}, {}
@@ -94,19 +107,10 @@ def look(browser, home: str, pages: list[str], pictures: Path, axe: str, found: 
             page = context.new_page()
             watch(page, home, found)
             for name in pages:
-                page.goto(home + name, wait_until="networkidle")
-                page.evaluate("() => window.MathJax?.startup?.promise")
-                facts = page.evaluate(FACTS)
                 at = f"{name} at {width} px, {scheme}"
+                facts = visit(page, home + name, at, found)
                 if facts["wide"] > 0:
                     found.add("pages that scroll sideways", f"{at}: {facts['wide']} px too wide")
-                for source in facts["broken"]:
-                    found.add("broken pictures", f"{name}: {source}")
-                if facts["wrong"] or facts["formulas"] > facts["set"]:
-                    found.add(
-                        "formulas that were not set",
-                        f"{at}: {facts['formulas']} written, {facts['set']} set, {facts['wrong']} wrong",
-                    )
                 links[name], ids[name] = facts["links"], {*facts["ids"]}
                 if name in SHOWN:
                     page.screenshot(path=pictures / f"{Path(name).stem}_{Path(name).parent.name}_{width}_{scheme}.png")
@@ -140,15 +144,9 @@ def slides(browser, home: str, found: Findings) -> int:
     page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
     watch(page, home, found)
     for name in sets:
-        page.goto(home + name, wait_until="networkidle")
-        page.evaluate("() => window.MathJax?.startup?.promise")
+        visit(page, home + name, name, found)
         for number, high, title in page.evaluate(OVERFLOW):
             found.add("slides that overflow", f"{name}, slide {number} ({title[:40]!r}): {high} of 720")
-        facts = page.evaluate(FACTS)
-        if facts["wrong"] or facts["formulas"] > facts["set"]:
-            found.add("formulas that were not set", f"{name}: {facts['formulas']} written, {facts['set']} set")
-        for source in facts["broken"]:
-            found.add("broken pictures", f"{name}: {source}")
     return len(sets)
 
 
@@ -163,10 +161,9 @@ def main(arguments: list[str] | None = None) -> int:
     pages = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts)
     pages = [page for page in pages if page not in ("genindex.html", "search.html")]
     (axe,) = Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     found = Findings()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
+        browser = playwright.chromium.launch(executable_path=chromium())
         with served(HTML) as home:
             severity = look(browser, home, pages, pictures, axe.read_text(encoding="utf-8"), found)
         count = 0

@@ -6,17 +6,15 @@ Exercises are named; solutions stay out. A section that is too long for one slid
 
 import base64
 import math
-import os
 import re
 import shutil
-import subprocess
 import sys
 
 import nbformat
+from web_site import BUILD, names, sphinx
 
-from cnx_tutorial.paths import NOTEBOOKS, ROOT
+from cnx_tutorial.paths import NOTEBOOKS
 
-BUILD = ROOT / "build" / "site"
 SOURCE, HTML = BUILD / "slides-source", BUILD / "slides"
 LINES, LETTERS = 13, 72  # of text on a slide
 CONF = """
@@ -52,9 +50,9 @@ def blocks(notebook, stem: str) -> list[tuple[str, list[tuple[str, float]]]]:
         if cell.cell_type == "markdown":
             first = True
             for part in re.split(r"\n\n+", re.sub(r"<details>.*?</details>", "", cell.source, flags=re.DOTALL)):
-                if heading := re.match(r"(#{1,3}) (.+)", part):
+                if heading := re.match(r"#{1,3} .+", part):
                     exercise = part.startswith("### Exercise")
-                    found.append((f"{'#' * min(len(heading[1]), 3)} {heading[2]}", []))
+                    found.append((heading[0], []))
                     first = True
                     continue
                 listed = part.lstrip().startswith(("-", "|", "$$"))
@@ -67,7 +65,7 @@ def blocks(notebook, stem: str) -> list[tuple[str, list[tuple[str, float]]]]:
             for output in cell.outputs:
                 if picture := output.get("data", {}).get("image/png"):
                     name = f"{stem}-{cell.id}.png"
-                    found[-1][1].append((f"PICTURE {name} {cell.metadata.mystnb.image.alt}", 8.2))
+                    found[-1][1].append((f"![{cell.metadata.mystnb.image.alt}](_static/{name})", 8.2))
                     (SOURCE / "_static" / name).write_bytes(base64.b64decode(picture))
                 elif output.get("name") == "stdout" and len(rows := output.text.rstrip().splitlines()) <= 14:
                     shown = "\n".join(row[:100] for row in rows)
@@ -84,7 +82,7 @@ def lines_of(part: str) -> float:
 
 def slides(notebook, stem: str) -> str:
     """The Markdown of a set: a heading of the first level, and one slide after another below it."""
-    pages, level = [], 1
+    pages = []
     for heading, parts in blocks(notebook, stem):
         marks, _, title = heading.partition(" ")
         level = len(marks)
@@ -92,11 +90,8 @@ def slides(notebook, stem: str) -> str:
         used, asked = 1.5 * level, False
         for part, high in parts:
             if asked or (used + high > LINES and used > 2 * level):
-                pages.append(f"{'#' * max(level, 2 if level == 1 else 3)} {title}\n")
+                pages.append(f"{'#' * min(level + 1, 3)} {title}\n")
                 used = 2.5
-            if part.startswith("PICTURE "):
-                _, name, alt = part.split(" ", 2)
-                part = f"![{alt}](_static/{name})"
             pages.append(f"{part}\n")
             used += high
             asked = part.startswith("**Predict**")  # what comes next gives the answer
@@ -105,23 +100,20 @@ def slides(notebook, stem: str) -> str:
 
 def main() -> int:
     shutil.rmtree(SOURCE, ignore_errors=True)
-    shutil.rmtree(HTML, ignore_errors=True)
     (SOURCE / "_static").mkdir(parents=True)
     (SOURCE / "conf.py").write_text(CONF, encoding="utf-8")
     (SOURCE / "_static" / "slides.css").write_text(CSS, encoding="utf-8")
-    names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))]
-    for name in names:
+    for name in names():
         notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         # A link to another notebook would leave the slides.
         text = re.sub(r"(?<!!)\[([^\]]*)\]\((?!http)[^)]*\)", r"\1", slides(notebook, name))
         (SOURCE / f"{name}.md").write_text(text, encoding="utf-8")
-    toc = "\n".join(names)
+    toc = "\n".join(names())
     (SOURCE / "index.md").write_text(f"# Slides\n\n```{{toctree}}\n{toc}\n```\n", encoding="utf-8")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "revealjs", str(SOURCE), str(HTML)]
-    done = subprocess.run(command, env={**os.environ, "YOLO_OFFLINE": "1"})
-    if done.returncode == 0:
-        print(f"{len(names)} sets of slides: {HTML}")
-    return done.returncode
+    status = sphinx("revealjs", SOURCE, HTML)
+    if status == 0:
+        print(f"{len(names())} sets of slides: {HTML}")
+    return status
 
 
 if __name__ == "__main__":

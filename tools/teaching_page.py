@@ -29,8 +29,7 @@ def page() -> str:
 def section(path: Path) -> str:
     """One notebook: a heading, its card, a table of exercises, and the misconceptions of each."""
     solved = nbformat.read(path, as_version=4)
-    card = dict(re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", solved.cells[0].source, re.MULTILINE))
-    title = solved.cells[0].source.splitlines()[0].lstrip("# ")
+    title, card = card_of(solved)
     tasks = exercises(solved)
     parts = [
         f"## {title}\n",
@@ -50,6 +49,13 @@ def section(path: Path) -> str:
                 "",
             ]
     return "\n".join(parts)
+
+
+def card_of(notebook: nbformat.NotebookNode) -> tuple[str, dict[str, str]]:
+    """The title of a notebook, and the rows of the card below it."""
+    header = notebook.cells[0].source
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", header, re.MULTILINE)
+    return header.splitlines()[0].lstrip("# "), dict(rows)
 
 
 def misconceptions(call: str) -> list[str]:

@@ -11,13 +11,17 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
+from teaching_page import card_of
 
 from cnx_tutorial.paths import NOTEBOOKS, ROOT
+from cnx_tutorial.teaching.translation import CHINESE
 
 SHELL, BUILD = ROOT / "docs" / "site", ROOT / "build" / "site"
 SOURCE, HTML = BUILD / "source", BUILD / "html"
+LANGUAGES = {"notebooks": (NOTEBOOKS, "English"), "zh": (CHINESE, "中文")}  # folder of the site -> notebooks, name
 DOCUMENTS = {  # in the repository -> in the site
     "docs/benchmarks.md": "benchmarks.md",
     "docs/backbones.md": "backbones.md",
@@ -38,7 +42,7 @@ def names() -> list[str]:
 
 def assemble() -> None:
     """Put all pages into SOURCE."""
-    shutil.rmtree(BUILD, ignore_errors=True)
+    shutil.rmtree(SOURCE, ignore_errors=True)
     (SOURCE / "_static").mkdir(parents=True)
     for file in ("site.css", "site.js"):
         shutil.copy(SHELL / file, SOURCE / "_static")
@@ -55,9 +59,8 @@ def assemble() -> None:
         (SOURCE / place).write_text(with_links(text, path, place), encoding="utf-8")
     terms = glossary()
     for name in names():
-        page(name, "notebooks", terms)
-        if (NOTEBOOKS / "zh" / f"{name}.ipynb").exists():
-            page(name, "zh", [])
+        page(name, "notebooks", "zh", terms)
+        page(name, "zh", "notebooks", [])
     landing()
 
 
@@ -87,43 +90,28 @@ def glossary() -> list[str]:
     return sorted(re.findall(r"^(?!\{)(\S.*)$", block, re.MULTILINE), key=len, reverse=True)
 
 
-def page(name: str, folder: str, terms: list[str]) -> None:
+def page(name: str, folder: str, other: str, terms: list[str]) -> None:
     """A notebook, with a link to the other language below its title, and its terms linked to the glossary where they are bold first."""
-    source = (NOTEBOOKS if folder == "notebooks" else NOTEBOOKS / folder) / f"{name}.ipynb"
-    notebook = nbformat.read(source, as_version=4)
-    other, label = ("zh", "中文") if folder == "notebooks" else ("notebooks", "English")
-    if (NOTEBOOKS / "zh" / f"{name}.ipynb").exists():
-        title, _, rest = notebook.cells[0].source.partition("\n")
-        notebook.cells[0].source = f"{title}\n\n[{label}](../{other}/{name}.ipynb)\n{rest}"
+    notebook = nbformat.read(LANGUAGES[folder][0] / f"{name}.ipynb", as_version=4)
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    notebook.cells[0].source = f"{title}\n\n[{LANGUAGES[other][1]}](../{other}/{name}.ipynb)\n{rest}"
     left = list(terms)
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for term in list(left):
-                linked = re.sub(
-                    rf"(?<!\[)\*\*({re.escape(term)})\*\*(?![^|\n]*\|$)",
-                    r"{term}`\1`",
-                    cell.source,
-                    count=1,
-                    flags=re.I | re.M,
-                )
-                if linked != cell.source:
-                    cell.source = linked
-                    left.remove(term)
-            if folder == "zh":  # to the English notebook where there is no translation
-                for missing in {*names()} - {path.stem for path in (NOTEBOOKS / "zh").glob("*.ipynb")}:
-                    cell.source = cell.source.replace(f"]({missing}.ipynb)", f"](../notebooks/{missing}.ipynb)")
-            cell.source = re.sub(r"\]\(\.\./(?:\.\./)?([^)]+)\)", r"](../\1)", cell.source)
+        for term in list(left) if cell.cell_type == "markdown" else ():
+            bold = re.compile(rf"(?<!\[)\*\*({re.escape(term)})\*\*(?![^|\n]*\|$)", re.IGNORECASE | re.MULTILINE)
+            cell.source, linked = bold.subn(r"{term}`\1`", cell.source, count=1)
+            if linked:
+                left.remove(term)
     target = SOURCE / folder / f"{name}.ipynb"
     target.parent.mkdir(exist_ok=True)
     nbformat.write(notebook, target)
 
 
-def card(name: str, folder: str = "notebooks") -> tuple[str, str, int]:
+def card(name: str, folder: str) -> tuple[str, str, int]:
     """Title, what one learns, and minutes, from the header of a notebook."""
-    header = nbformat.read((NOTEBOOKS if folder == "notebooks" else NOTEBOOKS / folder) / f"{name}.ipynb", 4).cells[0]
-    title = header.source.splitlines()[0].lstrip("# ")
-    rows = re.findall(r"^\| \*\*(?:.+?)\*\* \| (.+) \|$", header.source, re.MULTILINE)
-    return title, rows[0], sum(map(int, re.findall(r"\d+", rows[2])))
+    title, rows = card_of(nbformat.read(LANGUAGES[folder][0] / f"{name}.ipynb", as_version=4))
+    learns, _, time, *_ = rows.values()
+    return title, learns, sum(map(int, re.findall(r"\d+", time)))
 
 
 def landing() -> None:
@@ -135,10 +123,9 @@ def landing() -> None:
     found = stored["comparisons"]["val"]["yolov8n.yaml"]
     road, total = ["| | you can afterwards | minutes |", "|---|---|---|"], 0
     for name in names():
-        title, learns, minutes = card(name)
+        title, learns, minutes = card(name, "notebooks")
         road.append(f"| [{title}](notebooks/{name}.ipynb) | {learns} | {minutes} |")
         total += minutes
-    chinese = [name for name in names() if (SOURCE / "zh" / f"{name}.ipynb").exists()]
     text = (SHELL / "index.md").read_text(encoding="utf-8")
     for key, value in {
         "FIRST_PICTURE": f"![{cell.metadata.mystnb.image.alt}](_static/first.png)",
@@ -146,26 +133,29 @@ def landing() -> None:
         "HOURS": f"About {round(total / 60)} hours",
         "ROAD": "\n".join(road),
         "NOTEBOOKS": "\n".join(f"notebooks/{name}" for name in names()),
-        "ZH_LINE": "**中文**：[全部笔记本的中文版](zh/index.md)" if chinese else "",
-        "ZH_TOC": "\n```{toctree}\n:hidden:\n:caption: 中文\nzh/index\n```" if chinese else "",
     }.items():
         text = text.replace(key, value)
     (SOURCE / "index.md").write_text(text, encoding="utf-8")
-    if chinese:
-        rows = [f"| [{card(name, 'zh')[0]}]({name}.ipynb) | {card(name, 'zh')[1]} |" for name in chinese]
-        toc = "```{toctree}\n:hidden:\n" + "\n".join(chinese) + "\n```"
-        head = "# 把你自己的主干网络放进 YOLO，并测出它带来了什么\n\n[English](../index.md)\n\n| 笔记本 | 你将学会 |\n|---|---|"
-        (SOURCE / "zh" / "index.md").write_text("\n".join([head, *rows, "", toc, ""]), encoding="utf-8")
+    rows = [f"| [{title}]({name}.ipynb) | {learns} |" for name in names() for title, learns, _ in [card(name, "zh")]]
+    toc = "```{toctree}\n:hidden:\n" + "\n".join(names()) + "\n```"
+    head = "# 把你自己的主干网络放进 YOLO，并测出它带来了什么\n\n[English](../index.md)\n\n| 笔记本 | 你将学会 |\n|---|---|"
+    (SOURCE / "zh" / "index.md").write_text("\n".join([head, *rows, "", toc, ""]), encoding="utf-8")
+
+
+def sphinx(builder: str, source: Path, target: Path) -> int:
+    """Build pages afresh with Sphinx, every warning an error; its exit status."""
+    shutil.rmtree(target, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", builder, str(source), str(target)]
+    return subprocess.run(command, env={**os.environ, "YOLO_OFFLINE": "1"}).returncode
 
 
 def main() -> int:
     assemble()
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(SOURCE), str(HTML)]
-    done = subprocess.run(command, env={**os.environ, "YOLO_OFFLINE": "1"})
-    if done.returncode == 0:
+    status = sphinx("html", SOURCE, HTML)
+    if status == 0:
         size = sum(file.stat().st_size for file in HTML.rglob("*") if file.is_file())
         print(f"{len(list(HTML.rglob('*.html')))} pages, {size / 2**20:.0f} MB: {HTML / 'index.html'}")
-    return done.returncode
+    return status
 
 
 if __name__ == "__main__":

@@ -121,8 +121,7 @@ class Here:
                 try:
                     answer = train({**job, "device": self.device}, place)
                 except Exception as error:
-                    full = isinstance(error, OSError) and error.errno == 28
-                    answer = TrainingFailed(str(error).strip() or type(error).__name__, full)
+                    answer = TrainingFailed.of(error)
             yield job, answer
 
 
@@ -211,7 +210,7 @@ def on_node(job: dict) -> tuple[dict | None, dict[str, bytes], dict | None]:
         try:
             answer, failed = in_process(job, folder), None
         except TrainingFailed as error:
-            answer, failed = None, {"text": str(error), "disk_full": error.disk_full}
+            answer, failed = None, error.as_words()
         files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} if folder.is_dir() else {}
     return answer, files, failed
 

@@ -86,6 +86,17 @@ class TrainingFailed(RuntimeError):
         super().__init__(text)
         self.disk_full = disk_full
 
+    @classmethod
+    def of(cls, error: Exception) -> "TrainingFailed":
+        """The failure of a training that raised this error."""
+        return cls(
+            (str(error).strip() or type(error).__name__)[:2000], isinstance(error, OSError) and error.errno == 28
+        )
+
+    def as_words(self) -> dict:
+        """What makes it again: the arguments, as JSON or Ray carry them."""
+        return {"text": str(self), "disk_full": self.disk_full}
+
 
 class Running(set):
     """The processes that run trainings now, so that they can be ended together; after `end()` none begins."""
@@ -169,9 +180,7 @@ def main(folder: Path) -> int:
     except Exception as error:
         import traceback
 
-        text = str(error).strip() or type(error).__name__
-        full = isinstance(error, OSError) and error.errno == 28
-        print(json.dumps({"text": text[:2000], "disk_full": full}), file=answer, flush=True)
+        print(json.dumps(TrainingFailed.of(error).as_words()), file=answer, flush=True)
         with contextlib.suppress(OSError):  # the log lies on the disk that may be full
             traceback.print_exc()
         return 1

@@ -20,25 +20,29 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from cnx_tutorial.data.staging import whole
 from cnx_tutorial.paths import NOTEBOOKS
 
 CHINESE = NOTEBOOKS / "zh"
-CPU_SECONDS = re.compile(
-    r"(CPU (?:seconds|秒)\D*)(\d+)"
-)  # measured when a notebook is recorded, so no part of a translation
+# Measured when a notebook is recorded, so no part of a translation.
+CPU_SECONDS = re.compile(r"(CPU (?:seconds|秒)\D*)(\d+)")
 CELL = re.compile(r"^=== (\S+)(?: of ([0-9a-f]+))?$", re.MULTILINE)
 NUMBER, LINK = re.compile(r"\d+(?:[.,]\d+)*"), re.compile(r"\]\(([^)\s]+)\)")
 CODE, FORMULA = re.compile(r"(`+)(.+?)\1", re.DOTALL), re.compile(r"\$\$[^$]+\$\$|\$[^$]+\$")
 
 
+def name_of(cell: NotebookNode) -> str:
+    """What the text of a cell is called here: the cell's id, and with /alt behind it the description of its picture."""
+    return cell.id if cell.cell_type == "markdown" else f"{cell.id}/alt"
+
+
 def texts(notebook: NotebookNode) -> dict[str, str]:
-    """What is to be translated: each text cell by its id, and the description of a picture by the id of its cell and `/alt`."""
+    """What is to be translated, by name: the text cells, and the descriptions of pictures."""
     found = {}
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            found[cell.id] = cell.source
-        elif alt := cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
-            found[f"{cell.id}/alt"] = alt
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+        if text := cell.source if cell.cell_type == "markdown" else alt:
+            found[name_of(cell)] = text
     return found
 
 
@@ -49,12 +53,16 @@ def mark(text: str) -> str:
 
 def marks(notebook: NotebookNode) -> dict[str, str]:
     """For each text of a translated notebook, the mark of the English text that it translates; none where it is still English."""
-    found = {}
-    for cell in notebook.cells:
-        name = cell.id if cell.cell_type == "markdown" else f"{cell.id}/alt"
-        if (of := cell.metadata.get("cnx", {}).get("translation_of")) is not None:
-            found[name] = of
-    return found
+    cells = {name_of(cell): cell.metadata.get("cnx", {}).get("translation_of") for cell in notebook.cells}
+    return {name: of for name, of in cells.items() if of is not None}
+
+
+def stored(name: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The texts of the Chinese notebook of a file name, and their marks; both are empty if there is no such notebook."""
+    if not (CHINESE / name).exists():
+        return {}, {}
+    chinese = nbformat.read(CHINESE / name, as_version=4)
+    return texts(chinese), marks(chinese)
 
 
 def translated(english: NotebookNode, chinese: dict[str, str], of: dict[str, str]) -> NotebookNode:
@@ -62,7 +70,7 @@ def translated(english: NotebookNode, chinese: dict[str, str], of: dict[str, str
     notebook = copy.deepcopy(english)
     seconds = CPU_SECONDS.search(notebook.cells[0].source)
     for cell in notebook.cells:
-        name = cell.id if cell.cell_type == "markdown" else f"{cell.id}/alt"
+        name = name_of(cell)
         if name not in chinese or name not in of:
             continue
         if cell.cell_type == "markdown":
@@ -78,11 +86,7 @@ def translated(english: NotebookNode, chinese: dict[str, str], of: dict[str, str
 
 def in_chinese(english: NotebookNode, name: str) -> NotebookNode:
     """A notebook, its student copy or its assignment, with the Chinese text of the notebook of this file name, if there is one."""
-    stored = CHINESE / name
-    if not stored.exists():
-        return english
-    chinese = nbformat.read(stored, as_version=4)
-    return translated(english, texts(chinese), marks(chinese))
+    return translated(english, *stored(name))
 
 
 def stale(english: NotebookNode, chinese: NotebookNode) -> list[str]:
@@ -124,9 +128,7 @@ def differences(english: str, chinese: str) -> list[str]:
 def as_text(name: str) -> str:
     """The texts of a notebook: the English of each cell, and the Chinese, where it is there and belongs to that English."""
     english = texts(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4))
-    stored = CHINESE / f"{name}.ipynb"
-    chinese = nbformat.read(stored, as_version=4) if stored.exists() else None
-    there, of = (texts(chinese), marks(chinese)) if chinese else ({}, {})
+    there, of = stored(f"{name}.ipynb")
     return "".join(
         f"=== {cell} of {mark(text)}\n{there[cell] if of.get(cell) == mark(text) else text}\n\n"
         for cell, text in english.items()
@@ -145,12 +147,9 @@ def store(file: Path) -> list[str]:
 
     A cell is refused where its English text has changed since the file was printed, or where `differences` finds any.
     """
-    name = file.name.split(".")[0]
-    english = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    stored = CHINESE / f"{name}.ipynb"
-    there = nbformat.read(stored, as_version=4) if stored.exists() else english
-    chinese, of, wrong = texts(there), marks(there), []
-    originals = texts(english)
+    name = f"{file.name.split('.')[0]}.ipynb"
+    english = nbformat.read(NOTEBOOKS / name, as_version=4)
+    originals, (chinese, of), wrong = texts(english), stored(name), []
     for cell, given, text in sections(file.read_text(encoding="utf-8")):
         if cell not in originals:
             wrong.append(f"{cell}: no such cell")
@@ -160,17 +159,14 @@ def store(file: Path) -> list[str]:
             wrong.extend(f"{cell}: {one}" for one in found)
         elif text != originals[cell]:
             chinese[cell], of[cell] = text, given
-    write(translated(english, chinese, of), stored)
+    write(translated(english, chinese, of), CHINESE / name)
     return wrong
-
-
-def written(notebook: NotebookNode) -> str:
-    return nbformat.writes(notebook) + "\n"
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(written(notebook), encoding="utf-8")
+    with whole(path) as draft:
+        nbformat.write(notebook, draft)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -193,10 +189,10 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         lines = []
         for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
-            if args.what == "make" and (CHINESE / path.name).exists():
-                write(in_chinese(nbformat.read(path, as_version=4), path.name), CHINESE / path.name)
             english = nbformat.read(path, as_version=4)
             chinese = in_chinese(english, path.name)
+            if args.what == "make" and (CHINESE / path.name).exists():
+                write(chinese, CHINESE / path.name)
             lines += [f"{path.name} {one}" for one in stale(english, chinese)]
     for line in lines:
         print(line)

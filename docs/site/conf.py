@@ -13,9 +13,8 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",  # MathJax and its fonts come with the site
 ]
-exclude_patterns = ["slides"]
 nb_execution_mode = "off"  # the outputs are those that `pytest --nbval` compares
-myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "dollarmath"]
+myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 napoleon_custom_sections = ["Shape"]
 autodoc_member_order = "bysource"

@@ -42,6 +42,13 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "cnx_tutorial.cli", "compare", *words]
 
 
+def first_seed(killed: Path, engine: str, *more: str) -> list[str]:
+    """The command of the comparison in `killed` with its first seed alone, on another engine, in a folder of that name."""
+    words = [word for word in WORDS if not word.startswith("seeds")]
+    data = killed.parents[2] / "few" / "few.yaml"
+    return command(*words, "seeds=0", f"data={data}", f"name={engine}", f"engine={engine}", *more)
+
+
 def seen(folder: Path) -> dict[str, list[float]]:
     """For each training every confidence that its network was evaluated by."""
     found = {file.parent.name: np.load(file)["confidence"].tolist() for file in folder.glob("trainings/*/val.npz")}
@@ -235,16 +242,12 @@ def test_a_full_disk_ends_it_and_says_what_to_do(few, tmp_path):
 
 def test_trainings_in_this_process_give_the_same_scores(killed, tmp_path):
     """In a process of its own, with one thread, as the others had theirs."""
-    data = killed.parents[2] / "few" / "few.yaml"
-    words = [
-        *(word for word in WORDS if not word.startswith("seeds")),
-        "seeds=0",
-        f"data={data}",
-        "name=here",
-        "engine=here",
-    ]
     done = subprocess.run(
-        command(*words), cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        first_seed(killed, "here"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "runs" / "compare" / "here"
@@ -256,20 +259,15 @@ def test_trainings_in_this_process_give_the_same_scores(killed, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Ray clusters on Windows are not supported by Ray")
 def test_a_ray_cluster_gives_the_same_scores_though_a_worker_is_killed(killed, cluster, tmp_path):
-    data = killed.parents[2] / "few" / "few.yaml"
-    words = [
-        *(word for word in WORDS if not word.startswith("seeds")),
-        "seeds=0",
-        f"data={data}",
-        "name=ray",
-        "engine=ray",
-        f"address={cluster}",
-    ]
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
     output = tmp_path / "output.txt"
     with output.open("w") as file:
         process = subprocess.Popen(
-            command(*words), cwd=tmp_path, stdout=file, stderr=subprocess.STDOUT, env=environment
+            first_seed(killed, "ray", f"address={cluster}"),
+            cwd=tmp_path,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment,
         )
     folder = tmp_path / "runs" / "compare" / "ray"
     while "2 trainings of 1 epochs" not in output.read_text():  # the rehearsal is over

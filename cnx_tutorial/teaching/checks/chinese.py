@@ -16,13 +16,9 @@ def table() -> dict[str, str]:
     return json.loads(Path(__file__).with_name("chinese.json").read_text(encoding="utf-8"))
 
 
-def is_chinese() -> bool:
-    return os.environ.get("CNX_LANGUAGE") == "zh"
-
-
 def said(sentence: str) -> str:
     """The sentence in the learner's language, if it has a translation; of two mistakes at once, both."""
-    if not is_chinese():
+    if os.environ.get("CNX_LANGUAGE") != "zh":
         return sentence
     first, _, both = sentence.partition("two mistakes at once: ")
     if both and not first:
@@ -30,19 +26,3 @@ def said(sentence: str) -> str:
             if both.startswith(f"{one}; and ") and (other := both.removeprefix(f"{one}; and ")) in table():
                 return f"同时有两个错误：{table()[one]}；{table()[other]}"
     return table().get(sentence) or FRAME.get(sentence, sentence)
-
-
-def sentences(check) -> list[str]:
-    """Every sentence of the tables of all checkers in a module, each once: what chinese.json translates."""
-    found: dict[str, None] = {}
-    for checker in vars(check).values():
-        if not hasattr(checker, "holds"):
-            continue
-        found[checker.holds] = None
-        exercise = getattr(checker, "table", None)
-        for said, _ in [*getattr(exercise, "rows", ()), *getattr(exercise, "tables", ())]:
-            found[said] = None
-        for field in ("in_error", "hint", "starts_wrong", "in_making"):
-            if text := getattr(exercise, field, ""):
-                found[text] = None
-    return list(found)

@@ -38,8 +38,7 @@ def own_copies(spawner) -> None:
 
     user = pwd.getpwnam(spawner.user.name)
     code = (
-        "from pathlib import Path; from cnx_tutorial.cli import NOTEBOOKS, own_copies; home = Path.home() / 'cnx'; "
-        "own_copies(NOTEBOOKS, home / 'solved'); own_copies(NOTEBOOKS / 'exercises', home / 'my_work')"
+        "from pathlib import Path; from cnx_tutorial.cli import learners_folder; learners_folder(Path.home() / 'cnx')"
     )
     environment = {**c.Spawner.environment, "HOME": user.pw_dir, "USER": user.pw_name}
     subprocess.run(
@@ -55,7 +54,7 @@ def own_copies(spawner) -> None:
 
 c.Spawner.pre_spawn_hook = own_copies
 
-# A server that nobody has used for an hour ends; what was saved stays.
+# A server that was not used for an hour ends; what was saved stays.
 c.JupyterHub.services = [
     {"name": "idle-culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600"]}
 ]
